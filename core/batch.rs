@@ -1,0 +1,194 @@
+//! A batch: finished payloads on their way to one sink.
+
+use crate::Level;
+
+/// Finished payloads, in order, each one line of JSON.
+///
+/// The payloads lie one behind the other, each closed by a newline, so that a sink which writes
+/// lines can hand [`Batch::lines`] to one write call.
+#[derive(Debug, Default, Clone)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    entries: Vec<EntryMeta>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct EntryMeta {
+    /// Where the payload begins; it ends one byte (the newline) before the next one begins.
+    start: u32,
+    level: Level,
+    timestamp: u64,
+}
+
+/// One payload of a [`Batch`].
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// One line of JSON, without its newline.
+    pub payload: &'a [u8],
+    /// When the event was logged, in nanoseconds since the Unix epoch.
+    pub timestamp: u64,
+    /// The event's level.
+    pub level: Level,
+}
+
+impl Batch {
+    /// The most bytes one batch can hold: offsets inside it are 32 bits wide.
+    pub const MAX_BYTES: usize = u32::MAX as usize;
+
+    /// An empty batch; it grows as it is filled and keeps what it grew to through [`clear`](Self::clear).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends one payload (one line of JSON without its newline).
+    ///
+    /// # Panics
+    /// When the batch would grow beyond [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn push(&mut self, payload: &[u8], timestamp: u64, level: Level) {
+        let start = self.offset_for(payload.len() + 1);
+        self.bytes.extend_from_slice(payload);
+        self.bytes.push(b'\n');
+        self.entries.push(EntryMeta { start, level, timestamp });
+    }
+
+    /// Appends the entries `range` of another batch.
+    ///
+    /// # Panics
+    /// When `range` is not inside `other`, or the batch would grow beyond
+    /// [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn append(&mut self, other: &Batch, range: std::ops::Range<usize>) {
+        let (from, to) = (other.start_of(range.start), other.start_of(range.end));
+        let offset = self.offset_for(to - from);
+        self.bytes.extend_from_slice(&other.bytes[from..to]);
+        self.entries
+            .extend(other.entries[range].iter().map(|e| EntryMeta { start: e.start - from as u32 + offset, ..*e }));
+    }
+
+    /// How many payloads the batch holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the batch holds no payload.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The bytes of all payloads, newlines included.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The bytes that the entry `index` takes, its newline included.
+    ///
+    /// # Panics
+    /// When there is no such entry.
+    #[must_use]
+    pub fn entry_bytes(&self, index: usize) -> usize {
+        assert!(index < self.entries.len(), "entry {index} of a batch of {}", self.entries.len());
+        self.start_of(index + 1) - self.start_of(index)
+    }
+
+    /// The heap memory the batch keeps, used or not.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * size_of::<EntryMeta>()
+    }
+
+    /// Every payload, each closed by a newline.
+    #[must_use]
+    pub fn lines(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The entry at `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Entry<'_>> {
+        let meta = self.entries.get(index)?;
+        let payload = &self.bytes[meta.start as usize..self.start_of(index + 1) - 1];
+        Some(Entry { payload, timestamp: meta.timestamp, level: meta.level })
+    }
+
+    /// The entries in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + '_ {
+        (0..self.len()).map(|index| self.get(index).expect("index is below len"))
+    }
+
+    /// Cuts the batch in two: it keeps the entries before `at`, the rest is returned.
+    ///
+    /// # Panics
+    /// When `at` is beyond the last entry.
+    #[must_use]
+    pub fn split_off(&mut self, at: usize) -> Batch {
+        let mut tail = Batch::new();
+        tail.append(self, at..self.len());
+        self.bytes.truncate(self.start_of(at));
+        self.entries.truncate(at);
+        tail
+    }
+
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+    }
+
+    fn start_of(&self, index: usize) -> usize {
+        self.entries.get(index).map_or(self.bytes.len(), |e| e.start as usize)
+    }
+
+    fn offset_for(&self, more: usize) -> u32 {
+        assert!(self.bytes.len() + more <= Self::MAX_BYTES, "a batch holds at most {} bytes", Self::MAX_BYTES);
+        self.bytes.len() as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(lines: &[&str]) -> Batch {
+        let mut batch = Batch::new();
+        for (i, line) in lines.iter().enumerate() {
+            batch.push(line.as_bytes(), i as u64, Level::INFO);
+        }
+        batch
+    }
+
+    fn texts(batch: &Batch) -> Vec<String> {
+        batch.iter().map(|e| String::from_utf8_lossy(e.payload).into_owned()).collect()
+    }
+
+    #[test]
+    fn entries_come_back_as_pushed() {
+        let batch = batch(&["{}", "", "{\"a\":1}"]);
+        assert_eq!(texts(&batch), ["{}", "", "{\"a\":1}"]);
+        assert_eq!(batch.lines(), b"{}\n\n{\"a\":1}\n");
+        assert_eq!(batch.iter().map(|e| e.timestamp).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!((0..3).map(|i| batch.entry_bytes(i)).sum::<usize>(), batch.byte_len());
+    }
+
+    #[test]
+    fn append_copies_a_middle_range() {
+        let source = batch(&["a", "bb", "ccc", "d"]);
+        let mut target = batch(&["x"]);
+        target.append(&source, 1..3);
+        target.append(&source, 4..4);
+        assert_eq!(texts(&target), ["x", "bb", "ccc"]);
+        assert_eq!(target.lines(), b"x\nbb\nccc\n");
+    }
+
+    #[test]
+    fn split_keeps_every_entry_once() {
+        for at in 0..=3 {
+            let mut head = batch(&["a", "bb", "ccc"]);
+            let tail = head.split_off(at);
+            assert_eq!([texts(&head), texts(&tail)].concat(), ["a", "bb", "ccc"]);
+            assert_eq!([head.lines(), tail.lines()].concat(), b"a\nbb\nccc\n");
+        }
+    }
+}
