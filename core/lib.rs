@@ -7,11 +7,27 @@
 #![warn(missing_docs)]
 
 mod batch;
+mod callsite;
+mod event;
 mod health;
+mod json;
 mod level;
 mod sink;
+mod stage;
+mod trace;
+mod value;
+pub mod wire;
+
+#[doc(hidden)]
+pub use callsite::assert_unique;
 
 pub use batch::{Batch, Entry};
+pub use callsite::Callsite;
+pub use event::{EncodedFields, Enrichment, Event, EventBuffers, Field, Layer, Record, Shape};
 pub use health::Health;
+pub use json::{EncodeCounts, Envelope, Identity, JsonEncoder};
 pub use level::{Level, LevelError, UnknownLevel};
 pub use sink::{BatchLimits, Delivered, DeliveryError, Refused, Sink, SinkError};
+pub use stage::{Enricher, Filter, Named, Processed, Processor, Redactor, StageError, Verdict, named};
+pub use trace::TraceContext;
+pub use value::{RawJson, ToValue, Value, write_error_chain};

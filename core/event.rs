@@ -1,0 +1,364 @@
+//! An event as stages see it: what the caller wrote, and beside it what stages made of it.
+
+use crate::wire::{Reader, encode_named};
+use crate::{Callsite, Level, TraceContext, Value};
+
+mod fields;
+
+pub use fields::{EncodedFields, Enrichment};
+
+/// What a caller wrote into a lane. Write-once: no stage changes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// When it was logged, in nanoseconds since the Unix epoch.
+    pub timestamp: u64,
+    /// Its level.
+    pub level: Level,
+    /// The log statement; `None` only for statements beyond the table of call sites.
+    pub callsite: Option<&'static Callsite>,
+    /// The trace it belongs to.
+    pub trace: Option<TraceContext>,
+    /// How `arguments` is to be read.
+    pub shape: Shape,
+    /// The logger's name (16-bit length and text) and the named fields of logger and scopes.
+    /// Empty when there is neither.
+    pub context: &'a [u8],
+    /// The encoded values of the statement.
+    pub arguments: &'a [u8],
+}
+
+/// How the arguments of a [`Record`] are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shape {
+    /// The first value is the message.
+    pub inline_message: bool,
+    /// Each value comes with its name instead of taking it from the call site.
+    pub named_arguments: bool,
+    /// Something did not fit and was cut.
+    pub truncated: bool,
+}
+
+/// Where a field of an event comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// The log statement.
+    Argument,
+    /// The logger or a scope around the statement.
+    Context,
+    /// A stage of the pipeline.
+    Added,
+}
+
+/// One field of an event.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'e> {
+    /// Its name.
+    pub name: &'e str,
+    /// Its value.
+    pub value: Value<'e>,
+    /// Where it comes from.
+    pub layer: Layer,
+}
+
+/// The memory in which stages change an event; reused from event to event.
+#[derive(Debug, Default)]
+pub struct EventBuffers {
+    entries: Vec<FieldEntry>,
+    /// Encoded values, and the names that are not `'static`, of what stages added or replaced.
+    added: Vec<u8>,
+    logger: Span,
+    message: Option<Place>,
+    redaction_failed: bool,
+    damaged: bool,
+}
+
+/// An event on its way through the stages.
+///
+/// Names are unique: a field of the statement hides one of the same name from a scope, which
+/// hides one from the logger; a stage cannot add a name that is there already.
+#[derive(Debug)]
+pub struct Event<'a> {
+    record: Record<'a>,
+    buffers: &'a mut EventBuffers,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Span {
+    at: u32,
+    len: u32,
+}
+
+/// Which bytes a place counts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Context,
+    Arguments,
+    Added,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    source: Source,
+    at: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Name {
+    Static(&'static str),
+    Stored(Source, Span),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct FieldEntry {
+    name: Name,
+    value: Place,
+    layer: Layer,
+    removed: bool,
+}
+
+impl<'a> Event<'a> {
+    /// Opens a record for the stages; what was in `buffers` is forgotten.
+    #[must_use]
+    pub fn open(record: Record<'a>, buffers: &'a mut EventBuffers) -> Self {
+        buffers.entries.clear();
+        buffers.added.clear();
+        buffers.logger = Span::default();
+        buffers.message = None;
+        buffers.redaction_failed = false;
+        let mut event = Self { record, buffers };
+        // Damaged bytes would be a bug of ours. The event keeps what could be read and says so.
+        event.buffers.damaged = event.index_arguments().is_none() | event.index_context().is_none();
+        event
+    }
+
+    /// When it was logged, in nanoseconds since the Unix epoch.
+    #[must_use]
+    pub fn timestamp(&self) -> u64 {
+        self.record.timestamp
+    }
+
+    /// Its level.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.record.level
+    }
+
+    /// The log statement it comes from.
+    #[must_use]
+    pub fn callsite(&self) -> Option<&'static Callsite> {
+        self.record.callsite
+    }
+
+    /// The trace and span in which it was logged.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.record.trace
+    }
+
+    /// The name of the logger; empty if it has none.
+    #[must_use]
+    pub fn logger(&self) -> &str {
+        self.stored(Source::Context, self.buffers.logger)
+    }
+
+    /// The message (what was kept of it, if it was cut).
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self.message_value() {
+            Value::Str(text) => text,
+            Value::Cut { kept, .. } => std::str::from_utf8(kept).unwrap_or_default(),
+            _ => "",
+        }
+    }
+
+    /// The message as a value: a [`Value::Str`], or a [`Value::Cut`] if it was too long.
+    #[must_use]
+    pub fn message_value(&self) -> Value<'_> {
+        match self.buffers.message {
+            Some(place) => self.value_at(place),
+            None => Value::Str(self.record.callsite.map_or("", Callsite::message)),
+        }
+    }
+
+    /// Whether the message was written by the statement's author and not made at run time.
+    #[must_use]
+    pub fn message_is_static(&self) -> bool {
+        self.buffers.message.is_none()
+    }
+
+    /// Whether something was cut to make the event fit.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.record.shape.truncated
+    }
+
+    /// Whether a redactor failed, so that every value was masked.
+    #[must_use]
+    pub fn redaction_failed(&self) -> bool {
+        self.buffers.redaction_failed
+    }
+
+    /// Whether the event's bytes could not be read to their end.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.buffers.damaged
+    }
+
+    /// The fields with their positions, statement first, then context, then what stages added.
+    pub fn fields(&self) -> impl Iterator<Item = (usize, Field<'_>)> + '_ {
+        (0..self.slots()).filter_map(|index| Some((index, self.field(index)?)))
+    }
+
+    /// One past the highest position of a field.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.buffers.entries.len()
+    }
+
+    /// The field at a position; `None` where it was removed.
+    #[must_use]
+    pub fn field(&self, index: usize) -> Option<Field<'_>> {
+        let entry = self.buffers.entries.get(index).filter(|entry| !entry.removed)?;
+        Some(Field { name: self.name_of(entry.name), value: self.value_at(entry.value), layer: entry.layer })
+    }
+
+    /// The value of a field.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value<'_>> {
+        self.position(name).and_then(|index| self.field(index)).map(|field| field.value)
+    }
+
+    /// The position of a field.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.buffers.entries.iter().position(|entry| !entry.removed && self.name_of(entry.name) == name)
+    }
+
+    /// Replaces the value of the field at a position.
+    pub fn replace(&mut self, index: usize, value: Value<'_>) {
+        let place = self.store(value);
+        if let Some(entry) = self.buffers.entries.get_mut(index) {
+            entry.value = place;
+        }
+    }
+
+    /// Removes the field at a position; the others keep theirs.
+    pub fn remove(&mut self, index: usize) {
+        if let Some(entry) = self.buffers.entries.get_mut(index) {
+            entry.removed = true;
+        }
+    }
+
+    /// Replaces the message.
+    pub fn replace_message(&mut self, text: &str) {
+        self.buffers.message = Some(self.store(Value::Str(text)));
+    }
+
+    /// Replaces every value, and the message unless it is the statement's fixed text, and marks
+    /// the event: what the engine does when a redactor fails.
+    pub fn mask_all(&mut self, mask: &str) {
+        let place = self.store(Value::Str(mask));
+        self.buffers.entries.iter_mut().for_each(|entry| entry.value = place);
+        if !self.message_is_static() {
+            self.buffers.message = Some(place);
+        }
+        self.buffers.redaction_failed = true;
+    }
+
+    fn index_arguments(&mut self) -> Option<()> {
+        let mut reader = Reader::new(self.record.arguments);
+        if self.record.shape.inline_message {
+            self.buffers.message = Some(Place { source: Source::Arguments, at: 0 });
+            reader.skip_value().ok()?;
+        }
+        if self.record.shape.named_arguments {
+            return self.index_named(Source::Arguments, reader);
+        }
+        for name in self.record.callsite.map_or(&[][..], Callsite::fields) {
+            let value = Place { source: Source::Arguments, at: reader.position() as u32 };
+            reader.skip_value().ok()?;
+            self.buffers.entries.push(FieldEntry {
+                name: Name::Static(name),
+                value,
+                layer: Layer::Argument,
+                removed: false,
+            });
+        }
+        Some(())
+    }
+
+    fn index_context(&mut self) -> Option<()> {
+        if self.record.context.is_empty() {
+            return Some(());
+        }
+        let mut reader = Reader::new(self.record.context);
+        let logger = reader.name().ok()?;
+        self.buffers.logger = Span { at: 2, len: logger.len() as u32 };
+        self.index_named(Source::Context, reader)
+    }
+
+    fn index_named(&mut self, source: Source, mut reader: Reader<'a>) -> Option<()> {
+        let layer = if source == Source::Arguments { Layer::Argument } else { Layer::Context };
+        while !reader.is_at_end() {
+            let at = reader.position() as u32 + 2;
+            let name = reader.name().ok()?;
+            let value = Place { source, at: reader.position() as u32 };
+            reader.skip_value().ok()?;
+            match self.position(name) {
+                // The inner scope, written later, hides the outer one; the statement hides both.
+                Some(index) if self.buffers.entries[index].layer == layer => {
+                    self.buffers.entries[index].value = value;
+                }
+                Some(_) => {}
+                None => self.buffers.entries.push(FieldEntry {
+                    name: Name::Stored(source, Span { at, len: name.len() as u32 }),
+                    value,
+                    layer,
+                    removed: false,
+                }),
+            }
+        }
+        Some(())
+    }
+
+    fn bytes_of(&self, source: Source) -> &[u8] {
+        match source {
+            Source::Context => self.record.context,
+            Source::Arguments => self.record.arguments,
+            Source::Added => &self.buffers.added,
+        }
+    }
+
+    fn stored(&self, source: Source, span: Span) -> &str {
+        let bytes = self.bytes_of(source).get(span.at as usize..(span.at + span.len) as usize);
+        bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
+    fn name_of(&self, name: Name) -> &str {
+        match name {
+            Name::Static(name) => name,
+            Name::Stored(source, span) => self.stored(source, span),
+        }
+    }
+
+    fn value_at(&self, place: Place) -> Value<'_> {
+        // `open` passed over this value, so it is whole.
+        Reader::starting_at(self.bytes_of(place.source), place.at as usize).value().unwrap_or(Value::Null)
+    }
+
+    fn store(&mut self, value: Value<'_>) -> Place {
+        let at = self.buffers.added.len() as u32;
+        fields::encode_formatted(value, |value| value.encode(&mut self.buffers.added));
+        Place { source: Source::Added, at }
+    }
+
+    fn store_named(&mut self, name: &str, value: Value<'_>) -> (Span, Place) {
+        let at = self.buffers.added.len() as u32;
+        fields::encode_formatted(value, |value| encode_named(name, &value, &mut self.buffers.added));
+        let len = u32::from(u16::from_le_bytes([self.buffers.added[at as usize], self.buffers.added[at as usize + 1]]));
+        (Span { at: at + 2, len }, Place { source: Source::Added, at: at + 2 + len })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Adding fields to an event.
+
+use std::ops::Deref;
+
+use super::{Event, FieldEntry, Layer, Name, Source, Span};
+use crate::value::write_error_chain;
+use crate::wire::{Reader, encode_named};
+use crate::{ToValue, Value};
+
+/// An event that can be read and added to, but not changed: what an enricher works on.
+#[derive(Debug)]
+pub struct Enrichment<'e, 'a> {
+    event: &'e mut Event<'a>,
+    /// Sizes of the buffers before this enrichment: what to go back to if it fails.
+    entries: usize,
+    added: usize,
+}
+
+impl<'e, 'a> Enrichment<'e, 'a> {
+    /// Opens an event for adding.
+    #[must_use]
+    pub fn new(event: &'e mut Event<'a>) -> Self {
+        let (entries, added) = (event.buffers.entries.len(), event.buffers.added.len());
+        Self { event, entries, added }
+    }
+
+    /// Adds a field, unless the event has one of this name. Says whether it did.
+    pub fn add(&mut self, name: &str, value: impl ToValue) -> bool {
+        self.add_value(name, value.to_value())
+    }
+
+    /// As [`add`](Self::add), for a [`Value`].
+    pub fn add_value(&mut self, name: &str, value: Value<'_>) -> bool {
+        if self.event.position(name).is_some() {
+            return false;
+        }
+        let (span, value) = self.event.store_named(name, value);
+        self.push(Name::Stored(Source::Added, span), value.at);
+        true
+    }
+
+    /// Adds fields that were encoded once, ahead; those whose names the event has are left out.
+    pub fn add_encoded(&mut self, fields: &EncodedFields) {
+        let base = self.event.buffers.added.len() as u32;
+        self.event.buffers.added.extend_from_slice(&fields.bytes);
+        for field in &fields.index {
+            if self.event.position(fields.name(field)).is_none() {
+                let name = Span { at: base + field.name.at, len: field.name.len };
+                self.push(Name::Stored(Source::Added, name), base + field.value);
+            }
+        }
+    }
+
+    /// Takes back everything this enrichment added.
+    pub fn undo(self) {
+        self.event.buffers.entries.truncate(self.entries);
+        self.event.buffers.added.truncate(self.added);
+    }
+
+    fn push(&mut self, name: Name, at: u32) {
+        let value = super::Place { source: Source::Added, at };
+        self.event.buffers.entries.push(FieldEntry { name, value, layer: Layer::Added, removed: false });
+    }
+}
+
+impl<'a> Deref for Enrichment<'_, 'a> {
+    type Target = Event<'a>;
+
+    fn deref(&self) -> &Event<'a> {
+        self.event
+    }
+}
+
+/// Named fields in encoded form: encoded once, copied into many events.
+#[derive(Debug, Clone, Default)]
+pub struct EncodedFields {
+    bytes: Vec<u8>,
+    index: Vec<EncodedField>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct EncodedField {
+    name: Span,
+    value: u32,
+}
+
+impl EncodedFields {
+    /// No fields yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a field; an earlier one of the same name is hidden by it.
+    pub fn push(&mut self, name: &str, value: impl ToValue) {
+        encode_formatted(value.to_value(), |value| encode_named(name, &value, &mut self.bytes));
+        self.rebuild_index();
+    }
+
+    /// The encoded bytes: named fields one behind the other.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether there is no field.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    fn name(&self, field: &EncodedField) -> &str {
+        let bytes = &self.bytes[field.name.at as usize..(field.name.at + field.name.len) as usize];
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    fn rebuild_index(&mut self) {
+        let mut index: Vec<EncodedField> = Vec::new();
+        let mut reader = Reader::new(&self.bytes);
+        while !reader.is_at_end() {
+            let at = reader.position() as u32 + 2;
+            let name = reader.name().expect("our own encoding");
+            let field = EncodedField { name: Span { at, len: name.len() as u32 }, value: reader.position() as u32 };
+            reader.skip_value().expect("our own encoding");
+            match index.iter_mut().find(|earlier| self.name(earlier) == name) {
+                Some(earlier) => *earlier = field,
+                None => index.push(field),
+            }
+        }
+        self.index = index;
+    }
+}
+
+/// Hands on a value that can be encoded, formatted first if need be.
+pub(super) fn encode_formatted(value: Value<'_>, encode: impl FnOnce(Value<'_>)) {
+    let text = match value {
+        Value::Display(value) => value.to_string(),
+        Value::Debug(value) => format!("{value:?}"),
+        Value::Error(error) => {
+            let mut text = String::new();
+            // A `String` never refuses; an error's own `Display` that fails leaves what it wrote.
+            let _ = write_error_chain(error, &mut text);
+            text
+        }
+        plain => return encode(plain),
+    };
+    encode(Value::Str(&text));
+}

@@ -1,0 +1,109 @@
+use super::*;
+use crate::wire::encode_named;
+
+fn context(logger: &str, fields: &[(&str, Value<'_>)]) -> Vec<u8> {
+    let mut bytes = (logger.len() as u16).to_le_bytes().to_vec();
+    bytes.extend_from_slice(logger.as_bytes());
+    fields.iter().for_each(|(name, value)| encode_named(name, value, &mut bytes));
+    bytes
+}
+
+fn arguments(values: &[Value<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    values.iter().for_each(|value| value.encode(&mut bytes));
+    bytes
+}
+
+static SITE: Callsite = Callsite::new("order filled", "m", "f", 1, &["id", "price"]);
+
+fn record<'a>(context: &'a [u8], arguments: &'a [u8]) -> Record<'a> {
+    Record {
+        timestamp: 1,
+        level: Level::INFO,
+        callsite: Some(&SITE),
+        trace: None,
+        shape: Shape::default(),
+        context,
+        arguments,
+    }
+}
+
+fn text(event: &Event<'_>) -> String {
+    event.fields().map(|(_, f)| format!("{}={:?}/{:?} ", f.name, f.value, f.layer)).collect()
+}
+
+#[test]
+fn the_statement_hides_the_scope_which_hides_the_logger() {
+    let context =
+        context("orders", &[("id", Value::U64(1)), ("user", Value::Str("outer")), ("user", Value::Str("inner"))]);
+    let arguments = arguments(&[Value::U64(7), Value::F64(1.5)]);
+    let mut buffers = EventBuffers::default();
+    let event = Event::open(record(&context, &arguments), &mut buffers);
+    assert_eq!(event.logger(), "orders");
+    assert_eq!(event.message(), "order filled");
+    assert_eq!(text(&event), "id=U64(7)/Argument price=F64(1.5)/Argument user=Str(\"inner\")/Context ");
+}
+
+#[test]
+fn enrichment_adds_only_new_names_and_can_be_undone() {
+    let arguments = arguments(&[Value::U64(7), Value::Null]);
+    let mut buffers = EventBuffers::default();
+    let mut event = Event::open(record(&[], &arguments), &mut buffers);
+    let mut fixed = EncodedFields::new();
+    fixed.push("host", "a");
+    fixed.push("id", 9u8);
+    fixed.push("host", "b");
+
+    let mut enrichment = Enrichment::new(&mut event);
+    enrichment.add_encoded(&fixed);
+    assert!(!enrichment.add("price", 3u8));
+    let before = text(&event);
+    assert_eq!(before, "id=U64(7)/Argument price=Null/Argument host=Str(\"b\")/Added ");
+
+    let mut enrichment = Enrichment::new(&mut event);
+    assert!(enrichment.add("pid", 3u8));
+    assert!(enrichment.get("pid").is_some());
+    enrichment.undo();
+    assert_eq!(text(&event), before);
+}
+
+#[test]
+fn redaction_replaces_and_removes_without_touching_the_record() {
+    let context = context("", &[("token", Value::Str("s3cret"))]);
+    let arguments = arguments(&[Value::U64(7), Value::Str("p")]);
+    let mut buffers = EventBuffers::default();
+    let mut event = Event::open(record(&context, &arguments), &mut buffers);
+    let token = event.position("token").unwrap();
+    event.replace(token, Value::Str("***"));
+    event.remove(event.position("id").unwrap());
+    assert_eq!(text(&event), "price=Str(\"p\")/Argument token=Str(\"***\")/Context ");
+    event.replace_message("other");
+    assert_eq!(event.message(), "other");
+    event.mask_all("***");
+    assert!(event.redaction_failed());
+    assert_eq!(event.message(), "***");
+    assert_eq!(text(&event), "price=Str(\"***\")/Argument token=Str(\"***\")/Context ");
+}
+
+#[test]
+fn a_message_and_names_can_come_with_the_event() {
+    let mut arguments = arguments(&[Value::Str("made at run time")]);
+    encode_named("a", &Value::U64(1), &mut arguments);
+    encode_named("b", &Value::U64(2), &mut arguments);
+    encode_named("a", &Value::U64(3), &mut arguments);
+    let shape = Shape { inline_message: true, named_arguments: true, truncated: false };
+    let mut buffers = EventBuffers::default();
+    let event = Event::open(Record { shape, ..record(&[], &arguments) }, &mut buffers);
+    assert_eq!(event.message(), "made at run time");
+    assert_eq!(text(&event), "a=U64(3)/Argument b=U64(2)/Argument ");
+}
+
+#[test]
+fn damaged_bytes_are_said_and_the_readable_part_is_kept() {
+    let mut arguments = arguments(&[Value::U64(7), Value::Str("text")]);
+    arguments.truncate(12);
+    let mut buffers = EventBuffers::default();
+    let event = Event::open(record(&[9, 9, 9], &arguments), &mut buffers);
+    assert!(event.is_damaged());
+    assert_eq!(text(&event), "id=U64(7)/Argument ");
+}

@@ -1,0 +1,183 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::wire::encode_named;
+use crate::{EventBuffers, Level, Record, Shape, TraceContext};
+
+/// An event with these fields, as a line; and what the encoder counted.
+fn line(
+    envelope: Envelope,
+    message: &str,
+    fields: &[(&str, Value<'_>)],
+    change: impl FnOnce(&mut Record<'_>),
+) -> (String, EncodeCounts) {
+    let mut arguments = Vec::new();
+    Value::Str(message).encode(&mut arguments);
+    fields.iter().for_each(|(name, value)| encode_named(name, value, &mut arguments));
+    let mut record = Record {
+        timestamp: 1_769_860_800_000_000_005,
+        level: Level::INFO,
+        callsite: None,
+        trace: None,
+        shape: Shape { inline_message: true, named_arguments: true, truncated: false },
+        context: &[],
+        arguments: &arguments,
+    };
+    change(&mut record);
+    let mut encoder = JsonEncoder::new(envelope);
+    let mut out = Vec::new();
+    encoder.encode(&Event::open(record, &mut EventBuffers::default()), None, &mut out);
+    (String::from_utf8(out).unwrap(), encoder.counts())
+}
+
+fn flat(fields: &[(&str, Value<'_>)]) -> String {
+    line(Envelope::Flat, "m", fields, |_| {}).0
+}
+
+const HEAD: &str = r#"{"timestamp":"2026-01-31T12:00:00.000000005Z","level":"INFO","message":"m""#;
+
+#[test]
+fn plain_values_are_written_as_json() {
+    for (value, json) in [
+        (Value::Null, "null"),
+        (Value::Bool(true), "true"),
+        (Value::I64(i64::MIN), "-9223372036854775808"),
+        (Value::U64(u64::MAX), "18446744073709551615"),
+        (Value::I128(i128::MIN), "-170141183460469231731687303715884105728"),
+        (Value::U128(u128::MAX), "340282366920938463463374607431768211455"),
+        (Value::F64(0.1), "0.1"),
+        (Value::F64(-0.0), "-0.0"),
+        (Value::F32(0.1), "0.1"),
+        (Value::Char('é'), "\"é\""),
+        (Value::Str("a\"\\\n\u{1}"), r#""a\"\\\n\u0001""#),
+        (Value::Bytes(b"a\xff\xfeb"), "\"a\u{fffd}\u{fffd}b\""),
+        (Value::Duration(Duration::new(3, 0)), "3"),
+        (Value::Duration(Duration::new(3, 10_000_000)), "3.01"),
+        (Value::Duration(Duration::new(u64::MAX, 999_999_999)), "18446744073709551615.999999999"),
+        (Value::Cut { kept: "aé".as_bytes(), original_len: 70_000 }, "\"aé...[truncated, 70000 bytes]\""),
+    ] {
+        assert_eq!(flat(&[("k", value)]), format!("{HEAD},\"k\":{json}}}"), "{value:?}");
+    }
+}
+
+#[test]
+fn numbers_that_json_cannot_say_are_null_and_counted() {
+    let fields = [("a", Value::F64(f64::NAN)), ("b", Value::F64(f64::NEG_INFINITY)), ("c", Value::F32(f32::NAN))];
+    let (text, counts) = line(Envelope::Flat, "m", &fields, |_| {});
+    assert!(text.ends_with(r#","a":null,"b":null,"c":null}"#), "{text}");
+    assert_eq!(counts.non_finite, 3);
+}
+
+#[test]
+fn raw_json_is_spliced_on_one_line_and_what_is_none_becomes_text() {
+    let pretty = "{\n  \"a\": [1,\r\n\t0.10, 1e400],\n \"b\": \"x\\ny\"\n}";
+    let fields = [("good", Value::Json(pretty)), ("bad", Value::Json("{\"a\":")), ("two", Value::Json("1 2"))];
+    let (text, counts) = line(Envelope::Flat, "m", &fields, |_| {});
+    assert!(!text.contains(['\n', '\r', '\t']), "{text}");
+    assert!(text.contains("0.10, 1e400"), "numbers keep their source text: {text}");
+    assert!(text.ends_with(r#","bad":"{\"a\":","two":"1 2"}"#), "{text}");
+    assert_eq!(counts.invalid_json, 2);
+}
+
+#[test]
+fn a_field_with_a_reserved_name_is_prefixed_and_never_lost() {
+    let fields = [
+        ("level", Value::U64(1)),
+        ("message", Value::U64(2)),
+        ("field_message", Value::U64(3)),
+        ("_seq", Value::U64(4)),
+        ("trace_id", Value::U64(5)),
+    ];
+    let text = flat(&fields);
+    let expected = r#","field_level":1,"field_field_message":2,"field_message":3,"field__seq":4,"trace_id":5}"#;
+    assert_eq!(text, format!("{HEAD}{expected}"));
+
+    let trace = TraceContext { trace_id: [0xab; 16], span_id: [1; 8], flags: 1 };
+    let (text, _) = line(Envelope::Flat, "m", &fields[4..], |record| record.trace = Some(trace));
+    let trace_id = "ab".repeat(16);
+    let expected = format!(",\"trace_id\":\"{trace_id}\",\"span_id\":\"0101010101010101\",\"field_trace_id\":5}}");
+    assert_eq!(text, format!("{HEAD}{expected}"));
+}
+
+#[test]
+fn the_v1_1_envelope_sorts_fields_into_their_objects() {
+    let mut context = (6u16).to_le_bytes().to_vec();
+    context.extend_from_slice(b"orders");
+    encode_named("request_id", &Value::Str("r-1"), &mut context);
+    encode_named("region", &Value::Str("eu"), &mut context);
+    let mut arguments = Vec::new();
+    encode_named("price", &Value::F64(1.5), &mut arguments);
+    let record = Record {
+        timestamp: 0,
+        level: Level::ERROR,
+        callsite: None,
+        trace: None,
+        shape: Shape { named_arguments: true, truncated: true, ..Shape::default() },
+        context: &context,
+        arguments: &arguments,
+    };
+    let mut buffers = EventBuffers::default();
+    let mut event = Event::open(record, &mut buffers);
+    crate::Enrichment::new(&mut event).add("host", "h1");
+    let mut out = Vec::new();
+    let identity = Identity { epoch: 7, lane: 1, number: 42 };
+    JsonEncoder::new(Envelope::V1_1).encode(&event, Some(identity), &mut out);
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        concat!(
+            r#"{"schema_version":"1.1","log":{"timestamp":"1970-01-01T00:00:00.000000000Z","level":"ERROR","#,
+            r#""message":"","context":{"request_id":"r-1"},"#,
+            r#""diagnostics":{"_seq":"7-1-42","_truncated":true,"host":"h1"},"#,
+            r#""data":{"price":1.5,"region":"eu"},"logger":"orders"}}"#
+        )
+    );
+}
+
+#[test]
+fn marks_close_a_flat_line() {
+    let (text, _) = line(Envelope::Flat, "m", &[("a", Value::Null)], |record| record.shape.truncated = true);
+    assert!(text.ends_with(r#","a":null,"_truncated":true}"#), "{text}");
+}
+
+/// Every kind of value, with texts that hold all that needs care.
+fn any_value() -> impl Strategy<Value = (u8, String, Vec<u8>, f64, i128)> {
+    (0..10u8, "(?s).{0,40}", any::<Vec<u8>>(), any::<f64>(), any::<i128>())
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_one_line_of_valid_json_with_every_field(
+        message in "(?s).{0,40}",
+        values in prop::collection::btree_map("(?s).{0,8}|message|level|_seq", any_value(), 0..8),
+        v1_1 in any::<bool>(),
+    ) {
+        let fields: Vec<_> = values.iter().map(|(name, (kind, text, bytes, float, integer))| {
+            (name.as_str(), match kind {
+                0 => Value::Str(text),
+                1 => Value::Bytes(bytes),
+                2 => Value::F64(*float),
+                3 => Value::I128(*integer),
+                4 => Value::Json(text),
+                5 => Value::Cut { kept: bytes, original_len: 9 },
+                6 => Value::F32(*float as f32),
+                7 => Value::Duration(Duration::new(*integer as u64, 5)),
+                8 => Value::Bool(true),
+                _ => Value::Null,
+            })
+        }).collect();
+        let envelope = if v1_1 { Envelope::V1_1 } else { Envelope::Flat };
+        let (text, _) = line(envelope, &message, &fields, |_| {});
+        prop_assert!(text.bytes().all(|byte| byte >= 0x20));
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        if v1_1 {
+            prop_assert_eq!(json["log"]["message"].as_str(), Some(message.as_str()));
+            let count = |part: &str| json["log"][part].as_object().unwrap().len();
+            prop_assert_eq!(count("data") + count("context") + count("diagnostics"), fields.len());
+        } else {
+            prop_assert_eq!(json["message"].as_str(), Some(message.as_str()));
+            prop_assert_eq!(json.as_object().unwrap().len(), 3 + fields.len());
+        }
+    }
+}

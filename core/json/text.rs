@@ -1,0 +1,104 @@
+//! JSON strings: escaping and what is not UTF-8.
+
+/// Appends `text` as a JSON string with its quotes. Everything below U+0020, the quote and the
+/// backslash are escaped; all else stays as it is.
+pub fn push_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    push_escaped(out, text);
+    out.push(b'"');
+}
+
+/// As [`push_string`], without the quotes.
+pub fn push_escaped(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    loop {
+        let plain = plain_prefix(rest);
+        out.extend_from_slice(&rest[..plain]);
+        let Some(byte) = rest.get(plain) else { return };
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            control => {
+                let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+                out.extend_from_slice(b"\\u00");
+                out.push(digit(control >> 4));
+                out.push(digit(control & 15));
+            }
+        }
+        rest = &rest[plain + 1..];
+    }
+}
+
+/// Appends bytes as a JSON string; what is not UTF-8 becomes U+FFFD. Says how often.
+pub fn push_lossy(out: &mut Vec<u8>, bytes: &[u8]) -> u64 {
+    out.push(b'"');
+    let mut replaced = 0;
+    for chunk in bytes.utf8_chunks() {
+        push_escaped(out, chunk.valid());
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+            replaced += 1;
+        }
+    }
+    out.push(b'"');
+    replaced
+}
+
+/// How many bytes at the front need no escaping.
+#[inline]
+fn plain_prefix(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The top bit of each byte that is zero; bytes above the first zero may be wrong, which is
+    // harmless: only the first one counts.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
+    let mut at = 0;
+    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & TOPS;
+        let found = control | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    at + bytes[at..].iter().position(special).unwrap_or(bytes.len() - at)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_back_by_a_json_parser(text in "(?s).{0,64}") {
+            let mut out = Vec::new();
+            push_string(&mut out, &text);
+            prop_assert!(out.iter().all(|byte| *byte >= 0x20), "no raw control character");
+            let back: String = serde_json::from_slice(&out).unwrap();
+            prop_assert_eq!(back, text);
+        }
+
+        #[test]
+        fn any_bytes_become_the_same_text_as_the_standard_library_makes(bytes in any::<Vec<u8>>()) {
+            let mut out = Vec::new();
+            let replaced = push_lossy(&mut out, &bytes);
+            let back: String = serde_json::from_slice(&out).unwrap();
+            prop_assert_eq!(&back, &String::from_utf8_lossy(&bytes));
+            prop_assert_eq!(replaced == 0, std::str::from_utf8(&bytes).is_ok());
+        }
+
+        #[test]
+        fn the_fast_scan_agrees_with_the_slow_one(bytes in prop::collection::vec(
+            prop_oneof![any::<u8>(), Just(b'"'), Just(b'\\'), Just(0x1f), Just(0x20), 0x80..=0xffu8], 0..40)) {
+            let slow = bytes.iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\').unwrap_or(bytes.len());
+            prop_assert_eq!(plain_prefix(&bytes), slow);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What stages are: filters, enrichers, redactors and processors.
+//!
+//! Stages run on worker threads, one event at a time, in the order in which they were configured.
+//! They may keep state. A panic in a stage is caught and counted; it costs that stage's effect on
+//! that event and nothing else.
+
+use std::borrow::Cow;
+
+use crate::{Enrichment, Event, Health};
+
+/// What a filter decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The event goes on.
+    Keep,
+    /// The event ends here, counted as filtered by this filter.
+    Drop,
+}
+
+/// What a processor did with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Processed {
+    /// The line goes on as it is.
+    Unchanged,
+    /// What was written to `out` goes on in its place: one line of valid JSON.
+    Replaced,
+    /// The event ends here, counted as dropped with this reason.
+    Drop(&'static str),
+}
+
+/// A stage could not do its work on an event.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct StageError {
+    message: Cow<'static, str>,
+}
+
+impl StageError {
+    /// An error with a text for diagnostics; no secrets.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+/// What every stage has beside its work.
+macro_rules! stage_hooks {
+    ($stage:ident) => {
+        /// The name in the ledger and in diagnostics.
+        fn name(&self) -> &str;
+
+        /// A second instance for a second worker, where instances need share nothing. Without one
+        /// (the default), several workers take turns with the only instance.
+        fn replicate(&self) -> Option<Box<dyn $stage>> {
+            None
+        }
+
+        /// Called once before the first event.
+        ///
+        /// # Errors
+        /// What keeps the stage from working; the engine is not built then.
+        fn start(&mut self) -> Result<(), StageError> {
+            Ok(())
+        }
+
+        /// Called once after the last event.
+        ///
+        /// # Errors
+        /// What could not be put in order.
+        fn stop(&mut self) -> Result<(), StageError> {
+            Ok(())
+        }
+
+        /// Whether the stage can do its work.
+        fn health(&self) -> Health {
+            Health::Healthy
+        }
+    };
+}
+
+/// Decides which events go on. Runs first, on the event as the caller wrote it.
+pub trait Filter: Send {
+    stage_hooks!(Filter);
+
+    /// Keeps or drops the event.
+    ///
+    /// # Errors
+    /// When it cannot decide: the event is kept.
+    fn filter(&mut self, event: &Event<'_>) -> Result<Verdict, StageError>;
+}
+
+/// Adds fields to events.
+pub trait Enricher: Send {
+    stage_hooks!(Enricher);
+
+    /// Adds fields.
+    ///
+    /// # Errors
+    /// When it cannot: the fields it added to this event are taken back.
+    fn enrich(&mut self, event: &mut Enrichment<'_, '_>) -> Result<(), StageError>;
+}
+
+/// Takes secrets out of events. Sees the fields of the caller and of the enrichers.
+pub trait Redactor: Send {
+    stage_hooks!(Redactor);
+
+    /// Replaces or removes what must not leave the process.
+    ///
+    /// # Errors
+    /// When it cannot: what happens then is the redactor's `on_error` setting, by default every
+    /// value of the event is masked.
+    fn redact(&mut self, event: &mut Event<'_>) -> Result<(), StageError>;
+}
+
+/// Changes encoded events.
+pub trait Processor: Send {
+    stage_hooks!(Processor);
+
+    /// Looks at one line of JSON and leaves it, drops it, or writes another into `out`, which is
+    /// empty.
+    ///
+    /// # Errors
+    /// When it cannot: what happens then is the processor's `on_error` setting, by default the
+    /// line goes on as it came.
+    fn process(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<Processed, StageError>;
+}
+
+/// A closure as a stage, with a name for the ledger: see [`named`].
+#[derive(Debug, Clone)]
+pub struct Named<F> {
+    name: Cow<'static, str>,
+    function: F,
+}
+
+/// Gives a closure a name, so that the ledger can tell it from others.
+///
+/// ```
+/// use logwheel_core::{Event, Filter, named};
+///
+/// let filter = named("no_health_checks", |event: &Event<'_>| event.message() != "health check");
+/// assert_eq!(Filter::name(&filter), "no_health_checks");
+/// ```
+pub fn named<F>(name: impl Into<Cow<'static, str>>, function: F) -> Named<F> {
+    Named { name: name.into(), function }
+}
+
+/// Implements a stage for closures, bare and named.
+macro_rules! closure_stage {
+    ($stage:ident, ($($bound:tt)*), |$this:ident, $($arg:ident: $type:ty),*| $method:ident -> $result:ty $body:block) => {
+        impl<F: $($bound)* + Send> $stage for F {
+            fn name(&self) -> &str {
+                "closure"
+            }
+            fn $method(&mut self, $($arg: $type),*) -> Result<$result, StageError> {
+                let $this = self;
+                $body
+            }
+        }
+
+        impl<F: $($bound)* + Send> $stage for Named<F> {
+            fn name(&self) -> &str {
+                &self.name
+            }
+            fn $method(&mut self, $($arg: $type),*) -> Result<$result, StageError> {
+                let $this = &mut self.function;
+                $body
+            }
+        }
+    };
+}
+
+// `true` keeps the event.
+closure_stage!(Filter, (FnMut(&Event<'_>) -> bool), |f, event: &Event<'_>| filter -> Verdict {
+    Ok(if f(event) { Verdict::Keep } else { Verdict::Drop })
+});
+closure_stage!(Enricher, (FnMut(&mut Enrichment<'_, '_>)), |f, event: &mut Enrichment<'_, '_>| enrich -> () {
+    f(event);
+    Ok(())
+});
+closure_stage!(Redactor, (FnMut(&mut Event<'_>)), |f, event: &mut Event<'_>| redact -> () {
+    f(event);
+    Ok(())
+});
+closure_stage!(
+    Processor,
+    (FnMut(&[u8], &mut Vec<u8>) -> Processed),
+    |f, line: &[u8], out: &mut Vec<u8>| process -> Processed { Ok(f(line, out)) }
+);
