@@ -5,3 +5,4 @@ mod text;
 mod time;
 
 pub use envelope::{EncodeCounts, Envelope, Identity, JsonEncoder};
+pub use text::JsonText;

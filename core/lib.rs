@@ -25,7 +25,7 @@ pub use batch::{Batch, Entry};
 pub use callsite::Callsite;
 pub use event::{EncodedFields, Enrichment, Event, EventBuffers, Field, Layer, Record, Shape};
 pub use health::Health;
-pub use json::{EncodeCounts, Envelope, Identity, JsonEncoder};
+pub use json::{EncodeCounts, Envelope, Identity, JsonEncoder, JsonText};
 pub use level::{Level, LevelError, UnknownLevel};
 pub use sink::{BatchLimits, Delivered, DeliveryError, Refused, Sink, SinkError};
 pub use stage::{Enricher, Filter, Named, Processed, Processor, Redactor, StageError, Verdict, named};

@@ -1,1 +1,24 @@
+//! The filters, enrichers and redactors that come with logwheel.
+//!
+//! ```text
+//! lane ──▶ filters ──▶ enrichers ──▶ redactors ──▶ encode ──▶ processors ──▶ sinks
+//!          level       static        field_mask
+//!                      host
+//! ```
+//!
+//! Stages do no I/O and start no threads. Each is built with its constructor, tuned with setters
+//! named after its options, and runs on a worker of the engine. Users depend on the crate
+//! `logwheel`, which re-exports all of this.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod enrichers;
+pub mod filters;
+pub mod redactors;
+
+#[cfg(test)]
+mod testing;
+
+pub use enrichers::{Host, HostField, StaticFields};
+pub use filters::LevelFilter;
+pub use redactors::{FieldMask, FieldMaskError};

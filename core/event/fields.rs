@@ -8,10 +8,13 @@ use crate::wire::{Reader, encode_named};
 use crate::{ToValue, Value};
 
 /// An event that can be read and added to, but not changed: what an enricher works on.
+///
+/// What was added is taken back when the enrichment is dropped without [`commit`](Self::commit):
+/// after an error and, just as well, after a panic.
 #[derive(Debug)]
 pub struct Enrichment<'e, 'a> {
     event: &'e mut Event<'a>,
-    /// Sizes of the buffers before this enrichment: what to go back to if it fails.
+    /// Sizes of the buffers before this enrichment: what to go back to.
     entries: usize,
     added: usize,
 }
@@ -51,15 +54,21 @@ impl<'e, 'a> Enrichment<'e, 'a> {
         }
     }
 
-    /// Takes back everything this enrichment added.
-    pub fn undo(self) {
-        self.event.buffers.entries.truncate(self.entries);
-        self.event.buffers.added.truncate(self.added);
+    /// Makes the additions part of the event.
+    pub fn commit(mut self) {
+        (self.entries, self.added) = (usize::MAX, usize::MAX);
     }
 
     fn push(&mut self, name: Name, at: u32) {
         let value = super::Place { source: Source::Added, at };
         self.event.buffers.entries.push(FieldEntry { name, value, layer: Layer::Added, removed: false });
+    }
+}
+
+impl Drop for Enrichment<'_, '_> {
+    fn drop(&mut self) {
+        self.event.buffers.entries.truncate(self.entries);
+        self.event.buffers.added.truncate(self.added);
     }
 }
 

@@ -45,7 +45,7 @@ fn the_statement_hides_the_scope_which_hides_the_logger() {
 }
 
 #[test]
-fn enrichment_adds_only_new_names_and_can_be_undone() {
+fn enrichment_adds_only_new_names_and_is_taken_back_unless_committed() {
     let arguments = arguments(&[Value::U64(7), Value::Null]);
     let mut buffers = EventBuffers::default();
     let mut event = Event::open(record(&[], &arguments), &mut buffers);
@@ -57,13 +57,14 @@ fn enrichment_adds_only_new_names_and_can_be_undone() {
     let mut enrichment = Enrichment::new(&mut event);
     enrichment.add_encoded(&fixed);
     assert!(!enrichment.add("price", 3u8));
+    enrichment.commit();
     let before = text(&event);
     assert_eq!(before, "id=U64(7)/Argument price=Null/Argument host=Str(\"b\")/Added ");
 
     let mut enrichment = Enrichment::new(&mut event);
     assert!(enrichment.add("pid", 3u8));
     assert!(enrichment.get("pid").is_some());
-    enrichment.undo();
+    drop(enrichment);
     assert_eq!(text(&event), before);
 }
 

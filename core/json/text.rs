@@ -8,6 +8,18 @@ pub fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// A text that displays as a JSON string with its quotes.
+#[derive(Debug, Clone, Copy)]
+pub struct JsonText<'a>(pub &'a str);
+
+impl std::fmt::Display for JsonText<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = Vec::with_capacity(self.0.len() + 2);
+        push_string(&mut out, self.0);
+        f.write_str(&String::from_utf8_lossy(&out))
+    }
+}
+
 /// As [`push_string`], without the quotes.
 pub fn push_escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();

@@ -1,1 +1,64 @@
-fn main() {}
+//! The project's chores: `cargo xtask test | bench | fuzz`.
+#![forbid(unsafe_code)]
+
+mod fuzz;
+mod step;
+
+use std::process::ExitCode;
+
+use step::{Failure, Step};
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  test                         format, lints, tests, lean build, docs, fuzz replay; stops at the first failure
+  bench [arguments…]           the benches of the package logwheel; the arguments go to them
+  fuzz <target> [--seconds N]  a fuzz target on nightly, for 60 seconds by default
+  help                         this text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        ["test"] => test(),
+        ["bench", arguments @ ..] => bench(arguments),
+        ["fuzz", arguments @ ..] => fuzz::run(arguments),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [] => Err(Failure::usage("a command is missing")),
+        other => Err(Failure::usage(format!("unknown command: {}", other.join(" ")))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            if failure.is_usage() {
+                eprintln!("\n{USAGE}");
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+/// Everything that must pass before a change is pushed; what CI runs.
+fn test() -> Result<(), Failure> {
+    // Clippy compiles every test, bench and example, so nothing is built for its own sake.
+    Step::cargo("fmt --all --check").run()?;
+    Step::cargo("clippy --workspace --all-targets --all-features -- -D warnings").run()?;
+    Step::cargo("test --workspace --all-features").run()?;
+    // The lean build must not lean on a feature.
+    Step::cargo("check -p logwheel --no-default-features").run()?;
+    Step::cargo("doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings").run()?;
+    if step::root().join("fuzz/Cargo.toml").exists() {
+        // A workspace of its own, which would otherwise compile every dependency once more.
+        Step::cargo("test --manifest-path fuzz/Cargo.toml").arg("--target-dir").arg(&step::target_dir()).run()?;
+    }
+    println!("xtask: all steps passed");
+    Ok(())
+}
+
+fn bench(arguments: &[&str]) -> Result<(), Failure> {
+    arguments.iter().fold(Step::cargo("bench -p logwheel --"), |step, argument| step.arg(argument)).run()
+}

@@ -120,7 +120,9 @@ fn the_v1_1_envelope_sorts_fields_into_their_objects() {
     };
     let mut buffers = EventBuffers::default();
     let mut event = Event::open(record, &mut buffers);
-    crate::Enrichment::new(&mut event).add("host", "h1");
+    let mut enrichment = crate::Enrichment::new(&mut event);
+    enrichment.add("host", "h1");
+    enrichment.commit();
     let mut out = Vec::new();
     let identity = Identity { epoch: 7, lane: 1, number: 42 };
     JsonEncoder::new(Envelope::V1_1).encode(&event, Some(identity), &mut out);

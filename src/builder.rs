@@ -1,0 +1,378 @@
+//! Building an engine: options, stages, sinks; validation; start.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use logwheel_core::{Enricher, Envelope, Filter, Level, Processor, Redactor, Sink};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::caller::{Intake, become_pipeline_thread};
+use crate::clock::TickClock;
+use crate::config::{Config, Lanes, OnFull, OnOverflow, Pin, Topology};
+use crate::delivery::{Outlet, SinkOptions, SinkQueue};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::engine::{Engine, Parts, Running};
+use crate::sync::{Arc, AtomicBool};
+use crate::workers::{Inbox, ProcessFailure, RedactFailure, StageSet, Task, Worker, WorkerCounts};
+
+/// Collects options, stages and sinks, and starts the engine.
+///
+/// Stages of one kind run in the order in which they were added; the kinds run in the order
+/// filters, enrichers, redactors, JSON encoding, processors, sinks.
+#[must_use = "a builder does nothing until `build` is called"]
+#[derive(Default)]
+pub struct EngineBuilder {
+    config: Config,
+    stages: StageSet,
+    sinks: Vec<(Box<dyn Sink>, SinkOptions)>,
+    #[expect(clippy::type_complexity, reason = "named once, in `diagnostics`")]
+    hook: Option<Box<dyn Fn(&Diagnostic<'_>) + Send + Sync>>,
+}
+
+/// An engine could not be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BuildError {
+    problems: Vec<String>,
+}
+
+impl BuildError {
+    /// Everything that is wrong, not only the first thing: each names the option, its value and
+    /// what is allowed.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the engine cannot be built")?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// Setters that only store their argument.
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {$(
+        $(#[$doc])*
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.config.$name = $name;
+            self
+        }
+    )*};
+}
+
+impl EngineBuilder {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    options! {
+        /// The lowest level that is logged; can be changed while running. Default INFO.
+        level: Level,
+        /// How threads get to lanes. Default: busy threads get one of their own.
+        lanes: Lanes,
+        /// Slots in a private lane; the shared lane has four times as many. A power of two from
+        /// 64 to 16,777,216. Default 8192.
+        lane_slots: usize,
+        /// Bytes in a slot, its 32-byte header included; larger events go through the overflow
+        /// pool. A multiple of 64 from 128 to 65,536. Default 256.
+        slot_bytes: usize,
+        /// Private lanes that only [`Engine::attach_thread`] hands out. Default 4.
+        reserved_lanes: usize,
+        /// After how many events a thread moves to a private lane. Default 64.
+        promote_after: u32,
+        /// Bytes for lanes and the overflow pool. Default 128 MiB.
+        memory_budget: usize,
+        /// Bytes for events that are larger than a slot. Default 8 MiB, inside the budget.
+        overflow_bytes: usize,
+        /// The longest texts of an event that is larger are cut. From `slot_bytes` to 64 MiB.
+        /// Default 1 MiB.
+        max_event_bytes: usize,
+        /// What happens to an event that finds its lane full. Default: it waits for a moment.
+        on_full: OnFull,
+        /// What happens to a big event when the overflow pool is empty. Default: it is cut.
+        on_overflow: OnOverflow,
+        /// How long an event waits for a free slot. Default 50 ms.
+        full_wait: Duration,
+        /// The limit of [`OnFull::Block`]. Default zero: no limit.
+        block_timeout: Duration,
+        /// How stages are spread over threads. Default: the engine chooses.
+        topology: Topology,
+        /// How many workers share the lanes. From 1 to 64. Default 1. Events of one thread stay
+        /// in order; with several workers, those of different threads may not.
+        workers: usize,
+        /// Where workers run. Default: wherever the system puts them.
+        pin: Pin,
+        /// The longest sleep of a worker while events came within the last second. Default 5 ms.
+        max_park: Duration,
+        /// The longest sleep of an idle worker. Default 100 ms.
+        idle_park: Duration,
+        /// The shape of the JSON. Default flat.
+        envelope: Envelope,
+        /// Whether each line carries `_seq`, from which a receiver can tell gaps and duplicates.
+        /// Default no.
+        identity: bool,
+        /// How long dropping the engine may take. Default 5 s.
+        shutdown_timeout: Duration,
+    }
+
+    /// The most private lanes. Default: as many as fit into the memory budget.
+    pub fn max_lanes(mut self, max_lanes: usize) -> Self {
+        self.config.max_lanes = Some(max_lanes);
+        self
+    }
+
+    /// Levels whose events wait up to `full_wait` also with [`OnFull::Drop`]. Default ERROR,
+    /// CRITICAL, AUDIT and SECURITY.
+    pub fn protected_levels(mut self, levels: impl IntoIterator<Item = Level>) -> Self {
+        self.config.protected_levels = levels.into_iter().collect();
+        self
+    }
+
+    /// Events from this level on wake a sleeping worker at once, which costs the caller a system
+    /// call of some microseconds. Default: none; an event waits for at most `idle_park`.
+    pub fn wake_level(mut self, level: impl Into<Option<Level>>) -> Self {
+        self.config.wake_level = level.into();
+        self
+    }
+
+    /// Where the engine reports its own troubles, instead of rate-limited lines of JSON on stderr.
+    /// The hook runs on the engine's threads: it should return soon.
+    pub fn diagnostics(mut self, hook: impl Fn(&Diagnostic<'_>) + Send + Sync + 'static) -> Self {
+        self.hook = Some(Box::new(hook));
+        self
+    }
+
+    /// Adds a filter: a [`Filter`], or a closure that says whether to keep the event.
+    pub fn filter(mut self, filter: impl Filter + 'static) -> Self {
+        self.stages.filters.push(Box::new(filter));
+        self
+    }
+
+    /// Adds an enricher.
+    pub fn enricher(mut self, enricher: impl Enricher + 'static) -> Self {
+        self.stages.enrichers.push(Box::new(enricher));
+        self
+    }
+
+    /// Adds a redactor. If it fails on an event, every value of that event is masked.
+    pub fn redactor(self, redactor: impl Redactor + 'static) -> Self {
+        self.redactor_with(redactor, RedactFailure::Mask)
+    }
+
+    /// Adds a redactor, and says what happens to an event on which it fails.
+    pub fn redactor_with(mut self, redactor: impl Redactor + 'static, on_error: RedactFailure) -> Self {
+        self.stages.redactors.push((Box::new(redactor), on_error));
+        self
+    }
+
+    /// Adds a processor. If it fails on a line, the line goes on as it came.
+    pub fn processor(self, processor: impl Processor + 'static) -> Self {
+        self.processor_with(processor, ProcessFailure::Pass)
+    }
+
+    /// Adds a processor, and says what happens to a line on which it fails.
+    pub fn processor_with(mut self, processor: impl Processor + 'static, on_error: ProcessFailure) -> Self {
+        self.stages.processors.push((Box::new(processor), on_error));
+        self
+    }
+
+    /// Adds a sink with its default options.
+    pub fn sink(self, sink: impl Sink + 'static) -> Self {
+        self.sink_with(sink, |options| options)
+    }
+
+    /// Adds a sink with options.
+    ///
+    /// ```
+    /// use logwheel::{Engine, MemorySink, Overflow};
+    ///
+    /// let engine = Engine::builder()
+    ///     .sink_with(MemorySink::new(), |sink| sink.name("recent").overflow(Overflow::DropNewest))
+    ///     .build()?;
+    /// # Ok::<(), logwheel::BuildError>(())
+    /// ```
+    pub fn sink_with(mut self, sink: impl Sink + 'static, options: impl FnOnce(SinkOptions) -> SinkOptions) -> Self {
+        let defaults = SinkOptions::new(sink.name(), sink.batch_limits());
+        self.sinks.push((Box::new(sink), options(defaults)));
+        self
+    }
+
+    /// Starts the engine. Registered levels are frozen from here on.
+    ///
+    /// # Errors
+    /// When options are wrong or do not fit together, when a stage does not start, or when there
+    /// are no threads to be had: all the problems at once.
+    pub fn build(mut self) -> Result<Engine, BuildError> {
+        let mut problems = self.config.problems(&usable_cores());
+        for (_, options) in &self.sinks {
+            problems.extend(options.problems());
+        }
+        let order = delivery_order(&self.sinks, &mut problems);
+        if problems.is_empty() {
+            Level::freeze();
+            problems = self.stages.start();
+        }
+        if !problems.is_empty() {
+            return Err(BuildError { problems });
+        }
+        self.start(&order).map_err(|error| BuildError { problems: vec![format!("a thread did not start: {error}")] })
+    }
+
+    fn start(self, order: &[usize]) -> std::io::Result<Engine> {
+        let Self { config, stages, sinks, hook } = self;
+        let diagnostics = Arc::new(Diagnostics::new(hook));
+        let clock = TickClock::new();
+        let names = stages.names();
+        let counts: Vec<_> = (0..config.workers).map(|_| Arc::new(WorkerCounts::new(names.iter().cloned()))).collect();
+        let chains = stages.into_chains(config.envelope, &counts, &diagnostics);
+        let inboxes: Vec<Arc<Inbox>> = (0..config.workers).map(|_| Arc::default()).collect();
+        let (intake, shared_lane) = Intake::new(config, clock, inboxes);
+        let intake = Arc::new(intake);
+        intake.worker_of(0).push(Task::Lane(Box::new(shared_lane)));
+
+        let queues: Vec<_> = sinks.iter().map(|(_, options)| Arc::new(SinkQueue::new(options))).collect();
+        let fallbacks: Vec<_> = sinks
+            .iter()
+            .map(|(_, options)| {
+                let position = sinks.iter().position(|(_, other)| Some(&other.name) == options.fallback.as_ref());
+                position.map(|position| Arc::clone(&queues[position]))
+            })
+            .collect();
+        let running = Arc::new(Running::new(counts.len(), sinks.len()));
+        let parts = Arc::new(Parts {
+            intake: Arc::clone(&intake),
+            workers: counts.clone(),
+            sinks: order.iter().map(|position| Arc::clone(&queues[*position])).collect(),
+            running: Arc::clone(&running),
+            swept: AtomicBool::new(false),
+        });
+        let mut threads = Vec::new();
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
+        let to_sinks: Arc<[_]> = queues.iter().cloned().collect();
+        for (index, (chain, counts)) in chains.into_iter().zip(counts).enumerate() {
+            let inbox = Arc::clone(&intake.inboxes[index]);
+            let core = match &intake.config.pin {
+                Pin::Cores(cores) => Some(cores[index % cores.len()]),
+                Pin::None => None,
+            };
+            let worker = Worker::new(Arc::clone(&intake), inbox, counts, Arc::clone(&to_sinks), chain, epoch);
+            let running = Arc::clone(&running);
+            threads.push(spawn(&format!("lw-work-{index}"), move || {
+                pin_to(core);
+                worker.run();
+                running.worker_ended();
+            })?);
+        }
+        for (index, ((sink, options), fallback)) in sinks.into_iter().zip(fallbacks).enumerate() {
+            let queue = Arc::clone(&queues[index]);
+            let outlet = Outlet::new(sink, &options, queue, fallback, Arc::clone(&diagnostics), seed());
+            let running = Arc::clone(&running);
+            threads.push(spawn(&format!("lw-s-{}", options.name), move || {
+                outlet.run();
+                running.outlet_ended();
+            })?);
+        }
+        threads.push(spawn("lw-lanes", move || intake.make_lanes())?);
+        Ok(Engine::new(parts, threads))
+    }
+}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sinks: Vec<_> = self.sinks.iter().map(|(_, options)| &options.name).collect();
+        let stages: Vec<_> = self.stages.names().into_iter().map(|(name, _)| name).collect();
+        f.debug_struct("EngineBuilder")
+            .field("config", &self.config)
+            .field("stages", &stages)
+            .field("sinks", &sinks)
+            .finish_non_exhaustive()
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    // The kernel shows 15 bytes; a name must not hold a zero byte.
+    let name: String = name.chars().filter(|c| *c != '\0').collect();
+    thread::Builder::new().name(name).spawn(move || {
+        become_pipeline_thread();
+        run();
+    })
+}
+
+/// The cores on which this process may run.
+fn usable_cores() -> Vec<usize> {
+    let Ok(mask) = sched_getaffinity(None) else { return Vec::new() };
+    (0..CpuSet::MAX_CPU).filter(|core| mask.is_set(*core)).collect()
+}
+
+fn pin_to(core: Option<usize>) {
+    let Some(core) = core else { return };
+    let mut mask = CpuSet::new();
+    mask.set(core);
+    // Checked by `build`; if the mask changed since, running elsewhere is better than not at all.
+    let _ = sched_setaffinity(None, &mask);
+}
+
+/// Something that differs from sink to sink and from process to process.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Positions of the sinks, each before its fallback. Notes names that are taken twice, fallbacks
+/// that do not exist, and loops.
+fn delivery_order(sinks: &[(Box<dyn Sink>, SinkOptions)], problems: &mut Vec<String>) -> Vec<usize> {
+    let names: Vec<&str> = sinks.iter().map(|(_, options)| options.name.as_str()).collect();
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            problems.push(format!("sink {name:?}: two sinks have this name; give one another with `name`"));
+        }
+    }
+    let mut fallback_of = vec![None; names.len()];
+    for (index, (_, options)) in sinks.iter().enumerate() {
+        let Some(fallback) = &options.fallback else { continue };
+        fallback_of[index] = names.iter().position(|name| name == fallback);
+        if fallback_of[index].is_none() {
+            problems.push(format!(
+                "sink {:?}: fallback = {fallback:?}: no such sink{}; there are {names:?}",
+                options.name,
+                suggestion(fallback, &names),
+            ));
+        }
+    }
+    // How many hand-overs lead from a sink to the end of its chain.
+    let depth = |start: usize| {
+        let (mut at, mut hops) = (start, 0);
+        while let Some(next) = fallback_of[at] {
+            (at, hops) = (next, hops + 1);
+            if hops > names.len() {
+                return None;
+            }
+        }
+        Some(hops)
+    };
+    for (index, name) in names.iter().enumerate() {
+        // Only sinks on the loop: they come back to themselves.
+        let comes_back =
+            std::iter::successors(fallback_of[index], |at| fallback_of[*at]).take(names.len()).any(|at| at == index);
+        if comes_back {
+            problems.push(format!("sink {name:?}: its fallbacks lead back to itself"));
+        }
+    }
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(depth(*index)));
+    order
+}
+
+/// The name that was probably meant.
+fn suggestion(wrong: &str, names: &[&str]) -> String {
+    let near = names.iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name));
+    let nearest = near.filter(|(distance, _)| *distance <= 3).min();
+    nearest.map_or_else(String::new, |(_, name)| format!(", did you mean {name:?}?"))
+}

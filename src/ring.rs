@@ -1,0 +1,22 @@
+//! Lanes: preallocated rings of slots between callers and workers.
+//!
+//! The `disruptor` crate gives the sequencing (who may write which slot, who may read it); this
+//! module gives the memory behind the slots, the pool for events that do not fit, and a writing
+//! and a reading end. It knows nothing of logs beyond the header of a slot.
+//!
+//! A disruptor's ring holds values of one size fixed at compile time. Ours holds pointers into
+//! an [`arena`], one per slot: `slot_bytes` is chosen at run time, header and values of an event
+//! are contiguous, and the memory can one day be a mapped file. The pointers themselves are
+//! never written after the ring is built, and eight of them share a cache line.
+
+mod arena;
+mod lane;
+mod overflow;
+mod slot;
+
+pub(crate) use lane::{Full, LaneReader, LaneState, LaneWriter, SharedLane, lane_bytes, private_lane};
+pub(crate) use overflow::OverflowPool;
+pub(crate) use slot::{Flags, HEADER_BYTES, NO_OVERFLOW, Slot, SlotHeader, SlotWriter};
+
+#[cfg(test)]
+mod tests;

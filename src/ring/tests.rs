@@ -1,0 +1,184 @@
+use std::collections::VecDeque;
+use std::thread;
+
+use logwheel_core::wire::Out;
+use proptest::prelude::*;
+
+use super::*;
+
+const SLOT: usize = 128;
+
+fn publish(writer: &mut LaneWriter, pool: &OverflowPool, number: u64, payload: &[u8]) -> bool {
+    let inline = payload.len() <= SLOT - HEADER_BYTES;
+    let header = SlotHeader {
+        ticks: number,
+        arguments_len: payload.len() as u32,
+        overflow: NO_OVERFLOW,
+        ..SlotHeader::default()
+    };
+    if inline {
+        let fill = |slot: &mut SlotWriter<'_>| {
+            *slot.header = header;
+            slot.put(payload);
+        };
+        return writer.try_publish(fill).is_ok();
+    }
+    let Some(mut chain) = pool.take(payload.len()) else { return false };
+    chain.put(payload);
+    let published = writer.try_publish(|slot| *slot.header = SlotHeader { overflow: chain.head(), ..header }).is_ok();
+    if published {
+        chain.published();
+    }
+    published
+}
+
+fn read(reader: &LaneReader, index: usize, pool: &OverflowPool) -> (u64, Vec<u8>) {
+    let slot = reader.slot(index);
+    let mut scratch = Vec::new();
+    let payload = slot.parts(pool, &mut scratch)[..slot.header.arguments_len as usize].to_vec();
+    (slot.header.ticks, payload)
+}
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Publish(usize),
+    Open(usize),
+    Release(usize),
+    Pending,
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        4 => (0usize..3 * 4096).prop_map(|len| Operation::Publish(if len % 3 == 0 { len } else { len % 96 })),
+        2 => (0usize..10).prop_map(Operation::Open),
+        2 => (0usize..10).prop_map(Operation::Release),
+        1 => Just(Operation::Pending),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
+
+    /// A lane and a pool behave as a bounded queue of byte strings and a counter of blocks.
+    #[test]
+    fn a_lane_is_a_bounded_queue(shared in any::<bool>(), operations in prop::collection::vec(operation(), 0..400)) {
+        const SLOTS: usize = 64;
+        let pool = OverflowPool::new(10 * 4096);
+        let (lane, mut writer, mut reader) = if shared {
+            let (lane, reader) = SharedLane::new(SLOTS, SLOT);
+            let writer = lane.writer();
+            (Some(lane), writer, reader)
+        } else {
+            let (writer, reader) = private_lane(1, SLOTS, SLOT);
+            (None, writer, reader)
+        };
+        let mut model: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
+        let blocks = |payload: &[u8]| if payload.len() > SLOT - HEADER_BYTES { payload.len().div_ceil(4092) } else { 0 };
+        let mut used = 0;
+        let (mut next, mut open) = (0, 0);
+        for operation in operations {
+            match operation {
+                Operation::Publish(len) => {
+                    let payload: Vec<u8> = (0..len).map(|i| (i as u64 * 31 + next) as u8).collect();
+                    let room = model.len() < SLOTS && used + blocks(&payload) <= 10;
+                    prop_assert_eq!(publish(&mut writer, &pool, next, &payload), room);
+                    if room {
+                        used += blocks(&payload);
+                        model.push_back((next, payload));
+                        next += 1;
+                    }
+                }
+                Operation::Open(limit) => {
+                    open = reader.open(limit);
+                    prop_assert_eq!(open, limit.min(model.len()));
+                }
+                Operation::Release(count) => {
+                    let count = count.min(open);
+                    for (index, expected) in model.iter().take(open).enumerate() {
+                        prop_assert_eq!(&read(&reader, index, &pool), expected);
+                    }
+                    reader.release(count, &pool);
+                    used -= model.drain(..count).map(|(_, payload)| blocks(&payload)).sum::<usize>();
+                    open = 0;
+                }
+                Operation::Pending => prop_assert_eq!(reader.pending(), model.len() as u64),
+            }
+            prop_assert_eq!(pool.free_blocks(), 10 - used);
+        }
+        prop_assert_eq!(writer.is_drained(), model.is_empty());
+        drop(lane);
+    }
+}
+
+#[test]
+fn a_window_stays_readable_while_its_producer_fills_the_rest() {
+    const SLOTS: usize = 64;
+    let pool = OverflowPool::new(0);
+    let (mut writer, mut reader) = private_lane(1, SLOTS, SLOT);
+    for number in 0..40 {
+        assert!(publish(&mut writer, &pool, number, &[number as u8; 20]));
+    }
+    assert_eq!(reader.open(30), 30);
+    // The producer goes on until it meets the window, not further.
+    let more = (40..).take_while(|number| publish(&mut writer, &pool, *number, &[*number as u8; 20])).count();
+    assert_eq!(more, 24);
+    for index in 0..30 {
+        assert_eq!(read(&reader, index, &pool), (index as u64, vec![index as u8; 20]));
+    }
+    reader.release(30, &pool);
+    assert!(publish(&mut writer, &pool, 64, &[]));
+}
+
+#[test]
+fn a_chain_that_is_never_published_goes_back() {
+    let pool = OverflowPool::new(4 * 4096);
+    {
+        let mut chain = pool.take(3 * 4092).unwrap();
+        chain.put(&[7; 3 * 4092]);
+        assert_eq!(pool.free_blocks(), 1);
+        assert!(pool.take(2 * 4092).is_none(), "all or none");
+        assert_eq!(pool.free_blocks(), 1);
+    }
+    assert_eq!(pool.free_blocks(), 4);
+}
+
+#[test]
+fn threads_that_share_a_lane_and_a_pool_lose_and_mix_nothing() {
+    const THREADS: u64 = 4;
+    let each: u64 = if cfg!(miri) { 50 } else { 20_000 };
+    let pool = OverflowPool::new(64 * 4096);
+    let (lane, mut reader) = SharedLane::new(256, SLOT);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (mut writer, pool) = (lane.writer(), &pool);
+            scope.spawn(move || {
+                for number in 0..each {
+                    let len = if number % 50 == 0 { 9_000 } else { (number % 90) as usize };
+                    let payload = vec![(number * THREADS + thread) as u8; len];
+                    while !publish(&mut writer, pool, number * THREADS + thread, &payload) {
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        let mut next = [0; THREADS as usize];
+        let mut seen = 0;
+        while seen < THREADS * each {
+            let open = reader.open(37);
+            for index in 0..open {
+                let (ticks, payload) = read(&reader, index, &pool);
+                let (number, thread) = (ticks / THREADS, (ticks % THREADS) as usize);
+                assert_eq!(number, next[thread], "each thread's events in order");
+                next[thread] += 1;
+                assert!(payload.iter().all(|byte| *byte == ticks as u8), "nobody else's bytes");
+            }
+            reader.release(open, &pool);
+            seen += open as u64;
+            if open == 0 {
+                thread::yield_now();
+            }
+        }
+    });
+    assert_eq!(pool.free_blocks(), 64);
+    assert_eq!(reader.pending(), 0);
+}

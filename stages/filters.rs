@@ -1,0 +1,5 @@
+//! Stages that decide which events go on.
+
+mod level;
+
+pub use level::LevelFilter;

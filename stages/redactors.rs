@@ -1,0 +1,5 @@
+//! Stages that take secrets out.
+
+mod field_mask;
+
+pub use field_mask::{FieldMask, FieldMaskError};

@@ -1,0 +1,96 @@
+//! Commands that are shown, run, and named when they fail.
+
+use std::fmt;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+/// One command, run in the root of the workspace.
+#[must_use]
+pub struct Step {
+    command: Command,
+    shown: String,
+}
+
+/// Why a task ended.
+pub struct Failure {
+    message: String,
+    code: u8,
+}
+
+/// The exit code for a command line that makes no sense.
+const USAGE: u8 = 2;
+
+impl Step {
+    /// `cargo` with these arguments, none of which has a space in it.
+    pub fn cargo(arguments: &str) -> Self {
+        // Not the `CARGO` that cargo sets: that one is past rustup and knows no `+nightly`.
+        let mut command = Command::new("cargo");
+        command.current_dir(root());
+        arguments.split(' ').fold(Self { command, shown: "cargo".to_owned() }, Step::arg)
+    }
+
+    pub fn arg(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self.shown.push(' ');
+        self.shown.push_str(argument);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self.shown.insert_str(0, &format!("{name}={value:?} "));
+        self
+    }
+
+    /// Prints the command and runs it; its output goes straight through.
+    pub fn run(mut self) -> Result<(), Failure> {
+        println!("$ {}", self.shown);
+        let failure = |problem: String, code| Failure { message: format!("`{}` {problem}", self.shown), code };
+        let status = self.command.status().map_err(|error| failure(format!("did not start: {error}"), 1))?;
+        match status.code() {
+            Some(0) => Ok(()),
+            Some(code) => Err(failure(format!("failed with exit code {code}"), u8::try_from(code).unwrap_or(1))),
+            None => Err(failure(format!("was ended: {status}"), 1)),
+        }
+    }
+
+    /// Runs the command without a sign of it, and says whether it succeeded.
+    pub fn succeeds_silently(mut self) -> bool {
+        let status = self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    }
+}
+
+impl Failure {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 1 }
+    }
+
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: USAGE }
+    }
+
+    pub fn is_usage(&self) -> bool {
+        self.code == USAGE
+    }
+
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// The root of the workspace.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+}
+
+/// The one target directory of all steps.
+pub fn target_dir() -> String {
+    std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned())
+}
