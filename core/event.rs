@@ -60,6 +60,13 @@ pub struct Field<'e> {
     pub layer: Layer,
 }
 
+/// One field as the encoder reads it: name and text not checked to be UTF-8.
+pub(crate) struct UncheckedField<'e> {
+    pub(crate) name: &'e [u8],
+    pub(crate) value: Value<'e>,
+    pub(crate) layer: Layer,
+}
+
 /// The memory in which stages change an event; reused from event to event.
 #[derive(Debug, Default)]
 pub struct EventBuffers {
@@ -158,6 +165,10 @@ impl<'a> Event<'a> {
     /// The name of the logger; empty if it has none.
     #[must_use]
     pub fn logger(&self) -> &str {
+        std::str::from_utf8(self.unchecked_logger()).unwrap_or_default()
+    }
+
+    pub(crate) fn unchecked_logger(&self) -> &[u8] {
         self.stored(Source::Context, self.buffers.logger)
     }
 
@@ -222,6 +233,32 @@ impl<'a> Event<'a> {
         Some(Field { name: self.name_of(entry.name), value: self.value_at(entry.value), layer: entry.layer })
     }
 
+    /// The name of the field at a position; `None` where it was removed. Cheaper than
+    /// [`field`](Self::field), which also reads the value.
+    #[must_use]
+    pub fn field_name(&self, index: usize) -> Option<&str> {
+        let entry = self.buffers.entries.get(index).filter(|entry| !entry.removed)?;
+        Some(self.name_of(entry.name))
+    }
+
+    /// As [`fields`](Self::fields), for the encoder: names and texts as unchecked bytes.
+    pub(crate) fn unchecked_fields(&self) -> impl Iterator<Item = UncheckedField<'_>> + '_ {
+        let live = self.buffers.entries.iter().filter(|entry| !entry.removed);
+        live.map(|entry| UncheckedField {
+            name: self.name_bytes(entry.name),
+            value: self.unchecked_value(entry.value),
+            layer: entry.layer,
+        })
+    }
+
+    /// As [`message_value`](Self::message_value), with the text as unchecked bytes.
+    pub(crate) fn unchecked_message(&self) -> Value<'_> {
+        match self.buffers.message {
+            Some(place) => self.unchecked_value(place),
+            None => Value::Bytes(self.record.callsite.map_or("", Callsite::message).as_bytes()),
+        }
+    }
+
     /// The value of a field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
@@ -231,7 +268,8 @@ impl<'a> Event<'a> {
     /// The position of a field.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.buffers.entries.iter().position(|entry| !entry.removed && self.name_of(entry.name) == name)
+        let name = name.as_bytes();
+        self.buffers.entries.iter().position(|entry| !entry.removed && self.name_bytes(entry.name) == name)
     }
 
     /// Replaces the value of the field at a position.
@@ -329,16 +367,29 @@ impl<'a> Event<'a> {
         }
     }
 
-    fn stored(&self, source: Source, span: Span) -> &str {
-        let bytes = self.bytes_of(source).get(span.at as usize..(span.at + span.len) as usize);
-        bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    fn stored(&self, source: Source, span: Span) -> &[u8] {
+        self.bytes_of(source).get(span.at as usize..(span.at + span.len) as usize).unwrap_or_default()
+    }
+
+    #[inline]
+    fn name_bytes(&self, name: Name) -> &[u8] {
+        match name {
+            Name::Static(name) => name.as_bytes(),
+            Name::Stored(source, span) => self.stored(source, span),
+        }
     }
 
     fn name_of(&self, name: Name) -> &str {
         match name {
             Name::Static(name) => name,
-            Name::Stored(source, span) => self.stored(source, span),
+            Name::Stored(source, span) => std::str::from_utf8(self.stored(source, span)).unwrap_or_default(),
         }
+    }
+
+    #[inline]
+    fn unchecked_value(&self, place: Place) -> Value<'_> {
+        let read = Reader::starting_at(self.bytes_of(place.source), place.at as usize).unchecked_value();
+        read.map_or(Value::Null, |(_, value)| value)
     }
 
     fn value_at(&self, place: Place) -> Value<'_> {

@@ -184,8 +184,19 @@ impl<'a> Reader<'a> {
     /// When the bytes are no encoding.
     #[inline]
     pub fn value(&mut self) -> Result<Value<'a>, WireError> {
+        let (is_text, value) = self.unchecked_value()?;
+        Ok(match value {
+            Value::Bytes(bytes) if is_text => std::str::from_utf8(bytes).map_or(value, Value::Str),
+            value => value,
+        })
+    }
+
+    /// As [`value`](Self::value), with every text as [`Value::Bytes`]: whoever copies it byte by
+    /// byte can look for what is not UTF-8 on the way. Says whether it was text.
+    #[inline]
+    pub(crate) fn unchecked_value(&mut self) -> Result<(bool, Value<'a>), WireError> {
         let [tag] = self.take()?;
-        Ok(match tag {
+        let value = match tag {
             tag::NULL => Value::Null,
             tag::FALSE => Value::Bool(false),
             tag::TRUE => Value::Bool(true),
@@ -204,21 +215,18 @@ impl<'a> Reader<'a> {
             }
             tag::CHAR => Value::Char(char::from_u32(u32::from_le_bytes(self.take()?)).ok_or_else(|| self.damaged())?),
             tag::F32 => Value::F32(f32::from_bits(u32::from_le_bytes(self.take()?))),
-            tag::STR => {
-                let bytes = self.text()?;
-                std::str::from_utf8(bytes).map_or(Value::Bytes(bytes), Value::Str)
-            }
+            tag::STR | tag::BYTES => Value::Bytes(self.text()?),
             tag::JSON => {
                 let bytes = self.text()?;
                 std::str::from_utf8(bytes).map_or(Value::Bytes(bytes), Value::Json)
             }
-            tag::BYTES => Value::Bytes(self.text()?),
             tag::CUT => {
                 let original_len = u32::from_le_bytes(self.take()?);
                 Value::Cut { kept: self.text()?, original_len }
             }
             _ => return Err(self.damaged()),
-        })
+        };
+        Ok((tag == tag::STR, value))
     }
 
     /// Passes over one value without looking at its text.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use logwheel::{Engine, FieldMask, FileSink, LevelFilter, Level, StaticFields, StdoutSink, info, warn};
+use logwheel::{Engine, FieldMask, FileSink, Level, LevelFilter, StaticFields, StdoutSink, info, warn};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::builder()

@@ -2,9 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use super::text::{push_escaped, push_lossy, push_string};
+use super::text::{push_escaped, push_string};
 use super::time::TimestampText;
-use crate::{Event, Field, Layer, Value};
+use crate::event::UncheckedField;
+use crate::{Event, Layer, Value};
 
 /// The shape of the JSON that an event becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,20 +82,20 @@ impl JsonEncoder {
     fn flat(&mut self, event: &Event<'_>, identity: Option<Identity>, out: &mut Vec<u8>) {
         out.push(b'{');
         self.head(event, out);
-        if !event.logger().is_empty() {
+        if !event.unchecked_logger().is_empty() {
             out.extend_from_slice(b",\"logger\":");
-            push_string(out, event.logger());
+            push_string(out, event.unchecked_logger());
         }
         out.extend_from_slice(b",\"message\":");
-        self.value(event.message_value(), out);
+        self.value(event.unchecked_message(), out);
         if event.trace().is_some() {
             out.push(b',');
             push_trace(event, out);
         }
-        for (_, field) in event.fields() {
+        for field in event.unchecked_fields() {
             out.extend_from_slice(b",\"");
             if is_reserved(field.name, event) {
-                push_escaped(out, &unreserved(field.name, event));
+                push_escaped(out, unreserved(field.name, event).as_bytes());
             } else {
                 push_escaped(out, field.name);
             }
@@ -106,14 +107,14 @@ impl JsonEncoder {
     }
 
     fn v1_1(&mut self, event: &Event<'_>, identity: Option<Identity>, out: &mut Vec<u8>) {
-        let is_context = |field: &Field<'_>| {
-            let traced = event.trace().is_some() && matches!(field.name, "trace_id" | "span_id");
-            CONTEXT_NAMES.contains(&field.name) && !traced
+        let is_context = |field: &UncheckedField<'_>| {
+            let traced = event.trace().is_some() && matches!(field.name, b"trace_id" | b"span_id");
+            CONTEXT_NAMES.iter().any(|name| name.as_bytes() == field.name) && !traced
         };
         out.extend_from_slice(b"{\"schema_version\":\"1.1\",\"log\":{");
         self.head(event, out);
         out.extend_from_slice(b",\"message\":");
-        self.value(event.message_value(), out);
+        self.value(event.unchecked_message(), out);
         out.extend_from_slice(b",\"context\":{");
         if event.trace().is_some() {
             push_trace(event, out);
@@ -125,9 +126,9 @@ impl JsonEncoder {
         out.extend_from_slice(b"},\"data\":{");
         self.members(event, true, |field| field.layer != Layer::Added && !is_context(field), out);
         out.push(b'}');
-        if !event.logger().is_empty() {
+        if !event.unchecked_logger().is_empty() {
             out.extend_from_slice(b",\"logger\":");
-            push_string(out, event.logger());
+            push_string(out, event.unchecked_logger());
         }
         out.extend_from_slice(b"}}");
     }
@@ -141,8 +142,14 @@ impl JsonEncoder {
     }
 
     /// The fields that `wanted` picks, as members of an object.
-    fn members(&mut self, event: &Event<'_>, mut first: bool, wanted: impl Fn(&Field<'_>) -> bool, out: &mut Vec<u8>) {
-        for (_, field) in event.fields().filter(|(_, field)| wanted(field)) {
+    fn members(
+        &mut self,
+        event: &Event<'_>,
+        mut first: bool,
+        wanted: impl Fn(&UncheckedField<'_>) -> bool,
+        out: &mut Vec<u8>,
+    ) {
+        for field in event.unchecked_fields().filter(|field| wanted(field)) {
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
@@ -163,13 +170,14 @@ impl JsonEncoder {
             Value::U128(v) => push_integer(out, v),
             Value::F64(v) => self.float(v, v.is_finite(), out),
             Value::F32(v) => self.float(v, v.is_finite(), out),
-            Value::Str(text) => push_string(out, text),
-            Value::Char(c) => push_string(out, c.encode_utf8(&mut [0; 4])),
-            Value::Bytes(bytes) => self.counts.invalid_utf8 += push_lossy(out, bytes),
+            // Unchecked texts come as bytes.
+            Value::Bytes(bytes) => self.counts.invalid_utf8 += push_string(out, bytes),
+            Value::Str(text) => drop(push_string(out, text.as_bytes())),
+            Value::Char(c) => drop(push_string(out, c.encode_utf8(&mut [0; 4]).as_bytes())),
             Value::Duration(duration) => push_duration(out, duration),
             Value::Json(text) => self.raw_json(text, out),
             Value::Cut { kept, original_len } => {
-                self.counts.invalid_utf8 += push_lossy(out, kept);
+                self.counts.invalid_utf8 += push_string(out, kept);
                 out.pop();
                 out.extend_from_slice(b"...[truncated, ");
                 push_integer(out, original_len);
@@ -195,7 +203,7 @@ impl JsonEncoder {
             Ok(json) => out.extend(json.get().bytes().map(|byte| if byte < 0x20 { b' ' } else { byte })),
             Err(_) => {
                 self.counts.invalid_json += 1;
-                push_string(out, text);
+                push_string(out, text.as_bytes());
             }
         }
     }
@@ -265,18 +273,18 @@ fn push_marks(event: &Event<'_>, identity: Option<Identity>, comma: bool, out: &
     first
 }
 
-fn is_reserved(name: &str, event: &Event<'_>) -> bool {
+fn is_reserved(name: &[u8], event: &Event<'_>) -> bool {
     match name {
-        "timestamp" | "level" | "logger" | "message" => true,
-        "_seq" | "_truncated" | "_redaction_failed" | "_damaged" => true,
-        "trace_id" | "span_id" => event.trace().is_some(),
+        b"timestamp" | b"level" | b"logger" | b"message" => true,
+        b"_seq" | b"_truncated" | b"_redaction_failed" | b"_damaged" => true,
+        b"trace_id" | b"span_id" => event.trace().is_some(),
         _ => false,
     }
 }
 
 /// The name under which a field with a reserved name is written: unique among the event's fields.
-fn unreserved(name: &str, event: &Event<'_>) -> String {
-    let mut name = format!("field_{name}");
+fn unreserved(name: &[u8], event: &Event<'_>) -> String {
+    let mut name = format!("field_{}", String::from_utf8_lossy(name));
     while event.position(&name).is_some() {
         name.insert_str(0, "field_");
     }

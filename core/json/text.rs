@@ -1,13 +1,5 @@
 //! JSON strings: escaping and what is not UTF-8.
 
-/// Appends `text` as a JSON string with its quotes. Everything below U+0020, the quote and the
-/// backslash are escaped; all else stays as it is.
-pub fn push_string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    push_escaped(out, text);
-    out.push(b'"');
-}
-
 /// A text that displays as a JSON string with its quotes.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonText<'a>(pub &'a str);
@@ -15,70 +7,99 @@ pub struct JsonText<'a>(pub &'a str);
 impl std::fmt::Display for JsonText<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut out = Vec::with_capacity(self.0.len() + 2);
-        push_string(&mut out, self.0);
+        push_string(&mut out, self.0.as_bytes());
         f.write_str(&String::from_utf8_lossy(&out))
     }
 }
 
+/// Appends a text as a JSON string with its quotes. Everything below U+0020, the quote and the
+/// backslash are escaped, all else stays as it is; what is not UTF-8 becomes U+FFFD. Says how
+/// often that was.
+pub fn push_string(out: &mut Vec<u8>, text: &[u8]) -> u64 {
+    out.push(b'"');
+    let replaced = push_escaped(out, text);
+    out.push(b'"');
+    replaced
+}
+
 /// As [`push_string`], without the quotes.
-pub fn push_escaped(out: &mut Vec<u8>, text: &str) {
-    let mut rest = text.as_bytes();
+pub fn push_escaped(out: &mut Vec<u8>, text: &[u8]) -> u64 {
+    let mut rest = text;
     loop {
         let plain = plain_prefix(rest);
         out.extend_from_slice(&rest[..plain]);
-        let Some(byte) = rest.get(plain) else { return };
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            control => {
-                let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
-                out.extend_from_slice(b"\\u00");
-                out.push(digit(control >> 4));
-                out.push(digit(control & 15));
-            }
+        match rest.get(plain) {
+            None => return 0,
+            Some(byte) if byte.is_ascii() => push_escape(out, *byte),
+            Some(_) => return push_beyond_ascii(out, &rest[plain..]),
         }
         rest = &rest[plain + 1..];
     }
 }
 
-/// Appends bytes as a JSON string; what is not UTF-8 becomes U+FFFD. Says how often.
-pub fn push_lossy(out: &mut Vec<u8>, bytes: &[u8]) -> u64 {
-    out.push(b'"');
+/// As [`push_escaped`], for a text that is not all ASCII: the standard library finds what is not
+/// UTF-8.
+fn push_beyond_ascii(out: &mut Vec<u8>, text: &[u8]) -> u64 {
     let mut replaced = 0;
-    for chunk in bytes.utf8_chunks() {
-        push_escaped(out, chunk.valid());
+    for chunk in text.utf8_chunks() {
+        let mut rest = chunk.valid().as_bytes();
+        while let Some(special) = rest.iter().position(|byte| is_special(*byte)) {
+            out.extend_from_slice(&rest[..special]);
+            push_escape(out, rest[special]);
+            rest = &rest[special + 1..];
+        }
+        out.extend_from_slice(rest);
         if !chunk.invalid().is_empty() {
             out.extend_from_slice("\u{fffd}".as_bytes());
             replaced += 1;
         }
     }
-    out.push(b'"');
     replaced
 }
 
-/// How many bytes at the front need no escaping.
+#[cold]
+fn push_escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        control => {
+            let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+            out.extend_from_slice(b"\\u00");
+            out.push(digit(control >> 4));
+            out.push(digit(control & 15));
+        }
+    }
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// How many bytes at the front are ASCII and need no escaping: eight at a time.
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // The top bit of each byte that is zero; bytes above the first zero may be wrong, which is
-    // harmless: only the first one counts.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
+    // Sets the top bit of each byte that is zero. Bytes above the first one found may be wrong,
+    // which is harmless: only the first one counts.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
     let mut at = 0;
     while let Some(chunk) = bytes[at..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & TOPS;
-        let found = control | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let quote = zeros(word ^ (ONES * u64::from(b'"')));
+        let backslash = zeros(word ^ (ONES * u64::from(b'\\')));
+        let found = (word | control | quote | backslash) & TOPS;
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
-    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    at + bytes[at..].iter().position(special).unwrap_or(bytes.len() - at)
+    let not_plain = |byte: &u8| is_special(*byte) || !byte.is_ascii();
+    at + bytes[at..].iter().position(not_plain).unwrap_or(bytes.len() - at)
 }
 
 #[cfg(test)]
@@ -91,7 +112,7 @@ mod tests {
         #[test]
         fn any_text_is_read_back_by_a_json_parser(text in "(?s).{0,64}") {
             let mut out = Vec::new();
-            push_string(&mut out, &text);
+            push_string(&mut out, text.as_bytes());
             prop_assert!(out.iter().all(|byte| *byte >= 0x20), "no raw control character");
             let back: String = serde_json::from_slice(&out).unwrap();
             prop_assert_eq!(back, text);
@@ -100,7 +121,7 @@ mod tests {
         #[test]
         fn any_bytes_become_the_same_text_as_the_standard_library_makes(bytes in any::<Vec<u8>>()) {
             let mut out = Vec::new();
-            let replaced = push_lossy(&mut out, &bytes);
+            let replaced = push_string(&mut out, &bytes);
             let back: String = serde_json::from_slice(&out).unwrap();
             prop_assert_eq!(&back, &String::from_utf8_lossy(&bytes));
             prop_assert_eq!(replaced == 0, std::str::from_utf8(&bytes).is_ok());
@@ -109,7 +130,7 @@ mod tests {
         #[test]
         fn the_fast_scan_agrees_with_the_slow_one(bytes in prop::collection::vec(
             prop_oneof![any::<u8>(), Just(b'"'), Just(b'\\'), Just(0x1f), Just(0x20), 0x80..=0xffu8], 0..40)) {
-            let slow = bytes.iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\').unwrap_or(bytes.len());
+            let slow = bytes.iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\' || *b >= 0x80).unwrap_or(bytes.len());
             prop_assert_eq!(plain_prefix(&bytes), slow);
         }
     }

@@ -6,29 +6,35 @@ use jiff::Timestamp;
 ///
 /// The part up to the second is kept from call to call: events come in order, and most share
 /// their second with the one before.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TimestampText {
-    second: Option<u64>,
-    prefix: String,
+    second: u64,
+    text: [u8; 30],
+}
+
+impl Default for TimestampText {
+    fn default() -> Self {
+        Self { second: 0, text: *b"1970-01-01T00:00:00.000000000Z" }
+    }
 }
 
 impl TimestampText {
-    /// Appends the timestamp, without quotes: 30 bytes.
+    /// Appends the timestamp, without quotes.
     pub fn push(&mut self, out: &mut Vec<u8>, nanoseconds: u64) {
-        let (second, mut fraction) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
-        if self.second != Some(second) {
+        let (second, fraction) = (nanoseconds / 1_000_000_000, (nanoseconds % 1_000_000_000) as u32);
+        if self.second != second {
             // 64 bits of nanoseconds end in the year 2554, well inside what jiff can express.
             let time = Timestamp::from_second(second as i64).unwrap_or(Timestamp::UNIX_EPOCH);
-            self.prefix = time.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
-            self.second = Some(second);
+            let prefix = time.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
+            self.text[..20].copy_from_slice(&prefix.as_bytes()[..20]);
+            self.second = second;
         }
-        let mut tail = *b"000000000Z";
-        for digit in tail[..9].iter_mut().rev() {
-            *digit += (fraction % 10) as u8;
-            fraction /= 10;
+        // Three independent groups of three digits.
+        for (at, group) in [(20, fraction / 1_000_000), (23, fraction / 1_000 % 1_000), (26, fraction % 1_000)] {
+            let digits = [group / 100, group / 10 % 10, group % 10];
+            self.text[at..at + 3].copy_from_slice(&digits.map(|digit| b'0' + digit as u8));
         }
-        out.extend_from_slice(self.prefix.as_bytes());
-        out.extend_from_slice(&tail);
+        out.extend_from_slice(&self.text);
     }
 }
 

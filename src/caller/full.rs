@@ -68,9 +68,10 @@ pub(super) fn wait(room: &mut Room<'_>) -> Result<(), DropReason> {
     }
     room.rounds += 1;
     match room.rounds {
-        0..=64 => std::hint::spin_loop(),
-        65..=128 => thread::yield_now(),
-        _ => thread::sleep(Duration::from_micros(100)),
+        0..=32 => std::hint::spin_loop(),
+        33..=40 => thread::yield_now(),
+        // Longer and longer: a worker frees slots by the hundred, and may need this very core.
+        rounds => thread::sleep(Duration::from_micros(50 << (rounds - 41).min(4))),
     }
     Ok(())
 }

@@ -114,12 +114,15 @@ impl FieldMask {
         self
     }
 
-    fn action(&mut self, name: &str, value: Value<'_>) -> Action {
+    /// Whether the field of this name is on a path; `places` says where.
+    fn concerns(&mut self, name: &str) -> bool {
         self.places.clear();
         self.paths.enter(name, &mut self.places);
-        if self.places.is_empty() {
-            return Action::Keep;
-        }
+        !self.places.is_empty()
+    }
+
+    /// What becomes of a field on a path.
+    fn action(&mut self, value: Value<'_>) -> Action {
         if self.places.iter().any(|place| self.paths.ends_at(*place)) {
             return Action::Mask;
         }
@@ -162,8 +165,11 @@ impl Redactor for FieldMask {
 
     fn redact(&mut self, event: &mut Event<'_>) -> Result<(), StageError> {
         for index in 0..event.slots() {
+            if !event.field_name(index).is_some_and(|name| self.concerns(name)) {
+                continue;
+            }
             let Some(field) = event.field(index) else { continue };
-            match self.action(field.name, field.value) {
+            match self.action(field.value) {
                 Action::Keep => {}
                 Action::Mask => event.replace(index, Value::Str(&self.mask)),
                 Action::Rewrite => event.replace(index, Value::Json(&self.text)),
