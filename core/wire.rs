@@ -1,7 +1,7 @@
 //! The compact tagged encoding in which an event's values travel through a lane.
 //!
 //! A value is one tag byte and a payload: integers and floats raw in little endian, texts as a
-//! 32-bit length and their bytes. A named field is a 16-bit length, the name, and a value. The
+//! length (8 bits for short ones, else 32) and their bytes. A named field is a 16-bit length, the name, and a value. The
 //! encoding never leaves the process; its reader trusts nothing all the same.
 
 use std::time::Duration;
@@ -16,6 +16,12 @@ use crate::Value;
 pub trait Out {
     /// Appends bytes.
     fn put(&mut self, bytes: &[u8]);
+
+    /// Appends bytes whose number is known to the compiler.
+    #[inline(always)]
+    fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.put(&bytes);
+    }
 }
 
 impl Out for Vec<u8> {
@@ -41,12 +47,9 @@ mod tag {
     pub const CUT: u8 = 12;
     pub const CHAR: u8 = 13;
     pub const F32: u8 = 14;
+    pub const SHORT_STR: u8 = 15;
 }
 
-/// Bytes before the text in an encoded string: the tag and the length.
-pub const TEXT_OVERHEAD: usize = 5;
-/// Bytes before the kept part in a cut value: the tag and both lengths.
-pub const CUT_OVERHEAD: usize = 9;
 /// The longest name of a field, in bytes; a longer one is cut.
 pub const MAX_NAME: usize = u16::MAX as usize;
 
@@ -61,9 +64,10 @@ impl Value<'_> {
             Value::I128(_) | Value::U128(_) => 17,
             Value::Duration(_) => 13,
             Value::Char(_) | Value::F32(_) => 5,
-            Value::Str(text) | Value::Json(text) => TEXT_OVERHEAD + text.len(),
-            Value::Bytes(bytes) => TEXT_OVERHEAD + bytes.len(),
-            Value::Cut { kept, .. } => CUT_OVERHEAD + kept.len(),
+            Value::Str(text) if text.len() <= u8::MAX as usize => 2 + text.len(),
+            Value::Str(text) | Value::Json(text) => 5 + text.len(),
+            Value::Bytes(bytes) => 5 + bytes.len(),
+            Value::Cut { kept, .. } => 9 + kept.len(),
             // Formatted before they get here; what slipped through is a null.
             Value::Display(_) | Value::Debug(_) | Value::Error(_) => 1,
         }
@@ -73,55 +77,47 @@ impl Value<'_> {
     #[inline(always)]
     pub fn encode<O: Out>(&self, out: &mut O) {
         match self {
-            Value::Null | Value::Display(_) | Value::Debug(_) | Value::Error(_) => out.put(&[tag::NULL]),
-            Value::Bool(false) => out.put(&[tag::FALSE]),
-            Value::Bool(true) => out.put(&[tag::TRUE]),
+            Value::Null | Value::Display(_) | Value::Debug(_) | Value::Error(_) => out.put_array([tag::NULL]),
+            Value::Bool(false) => out.put_array([tag::FALSE]),
+            Value::Bool(true) => out.put_array([tag::TRUE]),
             Value::I64(v) => put_word(out, tag::I64, v.to_le_bytes()),
             Value::U64(v) => put_word(out, tag::U64, v.to_le_bytes()),
             Value::F64(v) => put_word(out, tag::F64, v.to_le_bytes()),
-            Value::I128(v) => put_wide(out, tag::I128, v.to_le_bytes()),
-            Value::U128(v) => put_wide(out, tag::U128, v.to_le_bytes()),
+            Value::I128(v) => put_word(out, tag::I128, v.to_le_bytes()),
+            Value::U128(v) => put_word(out, tag::U128, v.to_le_bytes()),
+            Value::F32(v) => put_word(out, tag::F32, v.to_le_bytes()),
+            Value::Char(c) => put_word(out, tag::CHAR, u32::from(*c).to_le_bytes()),
             Value::Duration(d) => {
                 put_word(out, tag::DURATION, d.as_secs().to_le_bytes());
-                out.put(&d.subsec_nanos().to_le_bytes());
+                out.put_array(d.subsec_nanos().to_le_bytes());
             }
-            Value::F32(v) => put_head(out, tag::F32, v.to_bits()),
-            Value::Char(c) => put_head(out, tag::CHAR, u32::from(*c)),
+            Value::Str(text) if text.len() <= u8::MAX as usize => {
+                out.put_array([tag::SHORT_STR, text.len() as u8]);
+                out.put(text.as_bytes());
+            }
             Value::Str(text) => put_text(out, tag::STR, text.as_bytes()),
             Value::Json(text) => put_text(out, tag::JSON, text.as_bytes()),
             Value::Bytes(bytes) => put_text(out, tag::BYTES, bytes),
             Value::Cut { kept, original_len } => {
-                put_head(out, tag::CUT, *original_len);
-                out.put(&(kept.len() as u32).to_le_bytes());
+                put_word(out, tag::CUT, original_len.to_le_bytes());
+                out.put_array((kept.len() as u32).to_le_bytes());
                 out.put(kept);
             }
         }
     }
 }
 
+/// Tag and word separately: gathered first, they would have to be read back in other pieces than
+/// they were written in, which stalls the processor.
 #[inline(always)]
-fn put_word<O: Out>(out: &mut O, tag: u8, word: [u8; 8]) {
-    let mut bytes = [tag; 9];
-    bytes[1..].copy_from_slice(&word);
-    out.put(&bytes);
-}
-
-#[inline(always)]
-fn put_wide<O: Out>(out: &mut O, tag: u8, word: [u8; 16]) {
-    out.put(&[tag]);
-    out.put(&word);
-}
-
-#[inline(always)]
-fn put_head<O: Out>(out: &mut O, tag: u8, word: u32) {
-    let mut bytes = [tag; 5];
-    bytes[1..].copy_from_slice(&word.to_le_bytes());
-    out.put(&bytes);
+fn put_word<O: Out, const N: usize>(out: &mut O, tag: u8, word: [u8; N]) {
+    out.put_array([tag]);
+    out.put_array(word);
 }
 
 #[inline(always)]
 fn put_text<O: Out>(out: &mut O, tag: u8, text: &[u8]) {
-    put_head(out, tag, text.len() as u32);
+    put_word(out, tag, (text.len() as u32).to_le_bytes());
     out.put(text);
 }
 
@@ -215,6 +211,7 @@ impl<'a> Reader<'a> {
             }
             tag::CHAR => Value::Char(char::from_u32(u32::from_le_bytes(self.take()?)).ok_or_else(|| self.damaged())?),
             tag::F32 => Value::F32(f32::from_bits(u32::from_le_bytes(self.take()?))),
+            tag::SHORT_STR => Value::Bytes(self.short_text()?),
             tag::STR | tag::BYTES => Value::Bytes(self.text()?),
             tag::JSON => {
                 let bytes = self.text()?;
@@ -226,7 +223,7 @@ impl<'a> Reader<'a> {
             }
             _ => return Err(self.damaged()),
         };
-        Ok((tag == tag::STR, value))
+        Ok((matches!(tag, tag::STR | tag::SHORT_STR), value))
     }
 
     /// Passes over one value without looking at its text.
@@ -242,6 +239,7 @@ impl<'a> Reader<'a> {
             tag::I128 | tag::U128 => 16,
             tag::DURATION => 12,
             tag::CHAR | tag::F32 => 4,
+            tag::SHORT_STR => return self.short_text().map(drop),
             tag::STR | tag::JSON | tag::BYTES => return self.text().map(drop),
             tag::CUT => {
                 self.take::<4>()?;
@@ -260,6 +258,11 @@ impl<'a> Reader<'a> {
         let length = usize::from(u16::from_le_bytes(self.take()?));
         let name = self.slice(length)?;
         std::str::from_utf8(name).map_err(|_| self.damaged())
+    }
+
+    fn short_text(&mut self) -> Result<&'a [u8], WireError> {
+        let [length] = self.take()?;
+        self.slice(usize::from(length))
     }
 
     fn text(&mut self) -> Result<&'a [u8], WireError> {

@@ -18,5 +18,5 @@ pub(crate) use counts::{CallerCounts, CallerTotals, DropReason};
 pub(crate) use intake::Intake;
 pub use logger::{Logger, as_error};
 pub use scope::{InScope, Scope, ScopeGuard, current_trace};
-pub use thread::AttachError;
+pub use thread::{AttachError, Site};
 pub(crate) use thread::{attach_thread, become_pipeline_thread, on_pipeline_thread};

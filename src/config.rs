@@ -15,12 +15,14 @@ pub enum OnFull {
     Wait,
     /// The event is dropped at once and counted; only events of a protected level wait.
     Drop,
-    /// The caller waits until there is room, or up to `block_timeout`. Nothing is lost while the
-    /// engine runs and no timeout is set, but a stalled pipeline stalls the caller.
+    /// The caller waits until there is room (also in the overflow pool, for a big event), or up to
+    /// `block_timeout`. Nothing is lost while the engine runs and no timeout is set, but a stalled
+    /// pipeline stalls the caller.
     Block,
 }
 
-/// What happens to a big event when the overflow pool is empty.
+/// What happens to a big event when the overflow pool is empty. (With [`OnFull::Block`] it waits
+/// for the pool first, as for a lane.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnOverflow {

@@ -12,7 +12,7 @@ use crate::builder::EngineBuilder;
 use crate::caller::{AttachError, Intake, Logger, attach_thread, on_pipeline_thread};
 use crate::delivery::{SinkLedger, SinkQueue};
 use crate::ledger::Ledger;
-use crate::ring::{Flags, NO_OVERFLOW, SlotHeader};
+use crate::ring::{Fill, Flags, SlotHeader, SlotWriter};
 use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Ordering};
 use crate::workers::{FlushRound, Task, WorkerCounts, WorkerTotals};
 
@@ -251,8 +251,8 @@ impl Parts {
         }
         let began = Instant::now();
         let deadline = began + timeout.min(FOR_EVER);
-        let marker = self.mark_shared_lane(deadline).ok_or_else(|| self.timed_out())?;
-        let round = Arc::new(FlushRound::new(marker + 1, self.intake.inboxes.len()));
+        let marked = self.mark_shared_lane(deadline).ok_or_else(|| self.timed_out())?;
+        let round = Arc::new(FlushRound::new(marked, self.intake.inboxes.len()));
         for inbox in &self.intake.inboxes {
             inbox.push(Task::Flush(Arc::clone(&round)));
         }
@@ -267,18 +267,25 @@ impl Parts {
         Ok(())
     }
 
-    /// Publishes an empty event: when it is consumed, so is everything published before it.
+    /// Publishes an empty event: when it is consumed, so is everything published before it. Says
+    /// how many slots are consumed then.
     fn mark_shared_lane(&self, deadline: Instant) -> Option<u64> {
+        struct Marker {
+            ticks: u64,
+        }
+
+        impl Fill for Marker {
+            fn header(&self) -> SlotHeader {
+                SlotHeader { ticks: self.ticks, flags: Flags::MARKER, ..SlotHeader::default() }
+            }
+
+            fn fill(&self, _: &mut SlotWriter<'_>) {}
+        }
+
         let mut lane = self.intake.shared.writer();
         loop {
-            let header = SlotHeader {
-                ticks: self.intake.clock.now(),
-                flags: Flags::MARKER,
-                overflow: NO_OVERFLOW,
-                ..SlotHeader::default()
-            };
-            if let Ok(sequence) = lane.try_publish(|slot| *slot.header = header) {
-                return Some(sequence);
+            if lane.try_publish(&Marker { ticks: self.intake.clock.now() }).is_ok() {
+                return Some(lane.published());
             }
             if Instant::now() >= deadline || self.intake.is_closed() {
                 return None;

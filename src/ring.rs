@@ -15,8 +15,8 @@ mod overflow;
 mod slot;
 
 pub(crate) use lane::{Full, LaneReader, LaneState, LaneWriter, SharedLane, lane_bytes, private_lane};
-pub(crate) use overflow::OverflowPool;
-pub(crate) use slot::{Flags, HEADER_BYTES, NO_OVERFLOW, Slot, SlotHeader, SlotWriter};
+pub(crate) use overflow::{Chain, OverflowPool};
+pub(crate) use slot::{Fill, Flags, HEADER_BYTES, Slot, SlotHeader, SlotWriter};
 
 #[cfg(test)]
 mod tests;

@@ -45,7 +45,12 @@ fn show(engine: &Engine, total: Option<u64>, phases: &Receiver<&'static str>) {
         let rate = ledger.submitted.saturating_sub(before.1) as f64 / before.0.elapsed().as_secs_f64();
         before = (Instant::now(), ledger.submitted);
         let line = line(phase, &ledger, total, rate as u64);
-        let written = if in_place { write!(stderr(), "\r\x1b[K{line}") } else { writeln!(stderr(), "{line}") };
+        let written = if in_place {
+            // Without wrapping: a line that is too long for the terminal could not be rewritten.
+            write!(stderr(), "\r\x1b[K\x1b[?7l{line}\x1b[?7h")
+        } else {
+            writeln!(stderr(), "{line}")
+        };
         if written.is_err() {
             return;
         }
@@ -56,14 +61,9 @@ fn show(engine: &Engine, total: Option<u64>, phases: &Receiver<&'static str>) {
 }
 
 fn line(phase: &str, ledger: &Ledger, total: Option<u64>, rate: u64) -> String {
-    let of = total.map_or_else(String::new, |total| format!(" of {}", thousands(total)));
-    let delivered: Vec<_> =
-        ledger.sinks.iter().map(|sink| format!("{} {}", sink.name, thousands(sink.delivered))).collect();
-    format!(
-        "{phase}: {}{of} logged ({}/s), in lanes {}, delivered {}",
-        thousands(ledger.submitted),
-        thousands(rate),
-        thousands(ledger.in_lanes),
-        delivered.join(", "),
-    )
+    let done = total.map_or_else(String::new, |total| format!(" {} %", ledger.submitted * 100 / total.max(1)));
+    let delivered: String =
+        ledger.sinks.iter().map(|sink| format!(", {} {}", sink.name, thousands(sink.delivered))).collect();
+    let [logged, rate, in_lanes] = [ledger.submitted, rate, ledger.in_lanes].map(thousands);
+    format!("{phase}{done}: logged {logged}, {rate}/s, in lanes {in_lanes}{delivered}")
 }

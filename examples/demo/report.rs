@@ -80,6 +80,12 @@ pub fn summary(outcome: &Outcome, books: &Books) -> String {
     if !report.complete {
         line("TROUBLE: shutdown was not complete".to_owned());
     }
+    if received.tally.leaks + file.leaks > 0 {
+        line("TROUBLE: secrets got through the redactor".to_owned());
+    }
+    if received.tally.malformed + file.malformed > 0 {
+        line("TROUBLE: lines arrived damaged".to_owned());
+    }
     if books.balanced() {
         line("the books balance: calls made, events received, lines written and the ledger agree".to_owned());
     } else {

@@ -1,15 +1,16 @@
 //! Events that do not fit into a slot: into the overflow pool, or cut.
 
-use logwheel_core::Value;
-use logwheel_core::wire::{CUT_OVERHEAD, Out, TEXT_OVERHEAD, encode_named, named_len};
+use logwheel_core::wire::{Out, encode_named, named_len};
+use logwheel_core::{Level, Value};
 
+use super::full::{self, Room};
 use super::thread::{Draft, place};
 use super::{CallerCounts, DropReason, Intake};
-use crate::config::OnOverflow;
-use crate::ring::{Flags, HEADER_BYTES, LaneWriter, NO_OVERFLOW};
+use crate::config::{OnFull, OnOverflow};
+use crate::ring::{Chain, Fill, Flags, HEADER_BYTES, LaneWriter, SlotHeader, SlotWriter};
 
 /// The values of a statement, plain or with their names.
-pub(super) trait Arguments {
+pub(super) trait Arguments: Copy {
     fn encoded_len(&self) -> usize;
     fn encode<O: Out>(&self, out: &mut O);
     /// As above, with every text cut to at most `cap` bytes.
@@ -21,12 +22,19 @@ pub(super) trait Arguments {
 impl<const N: usize> Arguments for [Value<'_>; N] {
     #[inline(always)]
     fn encoded_len(&self) -> usize {
-        self.iter().map(Value::encoded_len).sum()
+        // Plain loops: they are unrolled, and each turn knows its kind of value.
+        let mut len = 0;
+        for value in self {
+            len += value.encoded_len();
+        }
+        len
     }
 
     #[inline(always)]
     fn encode<O: Out>(&self, out: &mut O) {
-        self.iter().for_each(|value| value.encode(out));
+        for value in self {
+            value.encode(out);
+        }
     }
 
     fn capped_len(&self, cap: usize) -> usize {
@@ -39,6 +47,7 @@ impl<const N: usize> Arguments for [Value<'_>; N] {
 }
 
 /// A message made at run time, and fields with names of their own.
+#[derive(Clone, Copy)]
 pub(super) struct Named<'a> {
     pub(super) message: Value<'a>,
     pub(super) fields: &'a [(&'a str, Value<'a>)],
@@ -64,22 +73,20 @@ impl Arguments for Named<'_> {
     }
 }
 
-/// The value with at most `cap` bytes of text. A cut value says how long it was, which takes four
-/// bytes more: a text that is no longer than that over its cap stays whole.
+/// The value with at most `cap` bytes of text; whole where the cut one, which also says how long
+/// it was, would not be shorter.
 fn capped(value: Value<'_>, cap: usize) -> Value<'_> {
     let (bytes, end) = match value {
         Value::Str(text) | Value::Json(text) => (text.as_bytes(), text.floor_char_boundary(cap)),
         Value::Bytes(bytes) => (bytes, cap.min(bytes.len())),
         other => return other,
     };
-    if bytes.len() <= cap.saturating_add(CUT_OVERHEAD - TEXT_OVERHEAD) {
-        return value;
-    }
-    Value::Cut { kept: &bytes[..end], original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }
+    let cut = Value::Cut { kept: &bytes[..end], original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX) };
+    if cut.encoded_len() < value.encoded_len() { cut } else { value }
 }
 
 /// The most generous cap with which the arguments take at most `budget` bytes.
-fn cap_for<A: Arguments + ?Sized>(arguments: &A, budget: usize) -> Option<usize> {
+fn cap_for<A: Arguments>(arguments: &A, budget: usize) -> Option<usize> {
     let (mut fits, mut too_much) = (0, budget + 1);
     if arguments.capped_len(0) > budget {
         return None;
@@ -98,30 +105,28 @@ fn cap_for<A: Arguments + ?Sized>(arguments: &A, budget: usize) -> Option<usize>
 /// Publishes an event that is larger than a slot.
 #[cold]
 #[inline(never)]
-pub(super) fn send<A: Arguments + ?Sized>(
-    intake: &Intake,
-    lane: &mut LaneWriter,
-    counts: &CallerCounts,
-    event: &Draft<'_, A>,
-) {
+pub(super) fn send<A: Arguments>(intake: &Intake, lane: &mut LaneWriter, counts: &CallerCounts, event: Draft<'_, A>) {
     let config = &intake.config;
+    let level = event.statement.level;
     // Through the pool: whole, or as much of it as is allowed.
-    if let Some(event) = event.within(config.max_event_bytes)
-        && let Some(mut chain) = intake.overflow.take(event.len())
+    if let Some(event) = Capped::within(event, config.max_event_bytes)
+        && let Some(mut chain) = take_blocks(intake, lane, counts, level, size_of::<u32>() + event.draft.len())
     {
-        event.encode_capped(&mut chain);
-        if place(intake, lane, counts, &event, chain.head(), |_| {}) {
+        chain.put_array((event.draft.arguments_len as u32).to_le_bytes());
+        event.encode(&mut chain);
+        let header = event.draft.header_with(chain.head(), Flags::OVERFLOW);
+        if place(intake, lane, counts, level, &HeaderOnly(header)) {
             chain.published();
-            event.count_cut(counts);
+            event.count(counts);
         }
         return;
     }
     // Into the slot, cut.
     if config.on_overflow == OnOverflow::Cut
-        && let Some(event) = event.within(config.slot_bytes - HEADER_BYTES)
+        && let Some(event) = Capped::within(event, config.slot_bytes - HEADER_BYTES)
     {
-        if place(intake, lane, counts, &event, NO_OVERFLOW, |slot| event.encode_capped(slot)) {
-            event.count_cut(counts);
+        if place(intake, lane, counts, level, &event) {
+            event.count(counts);
         }
         return;
     }
@@ -129,28 +134,80 @@ pub(super) fn send<A: Arguments + ?Sized>(
     counts.dropped(DropReason::OverflowFull);
 }
 
-impl<'a, A: Arguments + ?Sized> Draft<'a, A> {
-    /// The event in at most `bytes` bytes: as it is, or with its longest texts cut.
-    fn within(&self, bytes: usize) -> Option<Self> {
-        if self.len() <= bytes {
-            return Some(*self);
+/// Blocks for `bytes`. With `on_full = "block"`, which is to lose nothing, an empty pool is waited
+/// for as a full lane is.
+fn take_blocks<'i>(
+    intake: &'i Intake,
+    lane: &LaneWriter,
+    counts: &CallerCounts,
+    level: Level,
+    bytes: usize,
+) -> Option<Chain<'i>> {
+    let taken = intake.overflow.take(bytes);
+    if taken.is_some() || intake.config.on_full != OnFull::Block || !intake.overflow.can_hold(bytes) {
+        return taken;
+    }
+    let mut room = Room::new(intake, &lane.state, counts, level);
+    while full::wait(&mut room).is_ok() {
+        let taken = intake.overflow.take(bytes);
+        if taken.is_some() {
+            return taken;
         }
-        let cap = cap_for(self.arguments, bytes.checked_sub(self.len() - self.arguments_len)?)?;
-        let mut cut = Draft { cap, arguments_len: self.arguments.capped_len(cap), ..*self };
+    }
+    None
+}
+
+/// An event whose longest texts may be cut.
+#[derive(Clone, Copy)]
+struct Capped<'a, A> {
+    draft: Draft<'a, A>,
+    cap: Option<usize>,
+}
+
+impl<'a, A: Arguments> Capped<'a, A> {
+    /// The event in at most `bytes` bytes: whole if that is enough.
+    fn within(draft: Draft<'a, A>, bytes: usize) -> Option<Self> {
+        if draft.len() <= bytes {
+            return Some(Self { draft, cap: None });
+        }
+        let cap = cap_for(&draft.arguments, bytes.checked_sub(draft.len() - draft.arguments_len)?)?;
+        let mut cut = Draft { arguments_len: draft.arguments.capped_len(cap), ..draft };
         cut.statement.flags = cut.statement.flags.with(Flags::TRUNCATED, true);
-        Some(cut)
+        Some(Self { draft: cut, cap: Some(cap) })
     }
 
-    fn encode_capped<O: Out>(&self, out: &mut O) {
-        self.encode_context(out);
-        self.arguments.encode_capped(self.cap, out);
+    fn encode<O: Out>(&self, out: &mut O) {
+        self.draft.encode_context(out);
+        self.draft.arguments.encode_capped(self.cap.unwrap_or(usize::MAX), out);
     }
 
-    fn count_cut(&self, counts: &CallerCounts) {
-        if self.cap != usize::MAX {
+    fn count(&self, counts: &CallerCounts) {
+        if self.cap.is_some() {
             counts.cut();
         }
     }
+}
+
+/// All of it into the slot.
+impl<A: Arguments> Fill for Capped<'_, A> {
+    fn header(&self) -> SlotHeader {
+        self.draft.header()
+    }
+
+    fn fill(&self, slot: &mut SlotWriter<'_>) {
+        self.encode(slot);
+    }
+}
+
+/// A slot whose event is in the pool.
+struct HeaderOnly(SlotHeader);
+
+impl Fill for HeaderOnly {
+    fn header(&self) -> SlotHeader {
+        self.0
+    }
+
+    fn fill(&self, _: &mut SlotWriter<'_>) {}
 }
 
 #[cfg(test)]

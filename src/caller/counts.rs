@@ -34,13 +34,13 @@ impl DropReason {
 #[derive(Debug, Default)]
 pub(crate) struct CallerCounts {
     cells: CachePadded<Cells>,
-    /// Several threads write: read-modify-writes instead of plain stores.
-    contended: bool,
 }
 
 #[derive(Debug, Default)]
 struct Cells {
     submitted: AtomicU64,
+    /// Several threads write: read-modify-writes instead of plain stores.
+    contended: bool,
     dropped: [AtomicU64; DropReason::ALL.len()],
     cut: AtomicU64,
     format_panics: AtomicU64,
@@ -50,7 +50,7 @@ struct Cells {
 impl CallerCounts {
     /// Counters for threads that have none of their own (any more).
     pub(crate) fn contended() -> Self {
-        Self { contended: true, ..Self::default() }
+        Self { cells: CachePadded::new(Cells { contended: true, ..Cells::default() }) }
     }
 
     /// Before the event can be seen by anyone, so that no reader sees more come out than went in.
@@ -77,7 +77,7 @@ impl CallerCounts {
 
     #[inline(always)]
     fn bump(&self, cell: &AtomicU64) {
-        if self.contended {
+        if self.cells.contended {
             cell.fetch_add(1, Ordering::Release);
         } else {
             // Release: pairs with `add_to`; and only this thread writes, so nothing is overwritten.

@@ -33,6 +33,8 @@ struct Gate {
     level: AtomicU8,
     /// Written once, by shutdown.
     closed: AtomicBool,
+    /// Levels from this one on wake a worker; above all levels if none does.
+    wake_level: u8,
 }
 
 struct LanePool {
@@ -62,6 +64,7 @@ impl Intake {
             gate: CachePadded::new(Gate {
                 level: AtomicU8::new(config.level.number()),
                 closed: AtomicBool::new(false),
+                wake_level: config.wake_level.map_or(u8::MAX, Level::number),
             }),
             clock,
             overflow: OverflowPool::new(config.overflow_bytes),
@@ -100,6 +103,11 @@ impl Intake {
     #[inline(always)]
     pub(crate) fn is_closed(&self) -> bool {
         self.gate.closed.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub(super) fn wakes(&self, level: Level) -> bool {
+        level.number() >= self.gate.wake_level
     }
 
     /// From now on, events are dropped as `closed`. Says whether it was open.

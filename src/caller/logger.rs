@@ -6,7 +6,7 @@ use logwheel_core::wire::MAX_NAME;
 use logwheel_core::{Callsite, EncodedFields, Level, ToValue, Value};
 
 use super::big::Named;
-use super::thread::{Statement, publish};
+use super::thread::{Elsewhere, Site, Statement, publish};
 use super::{Intake, format};
 use crate::ring::Flags;
 use crate::sync::Arc;
@@ -74,14 +74,15 @@ impl Logger {
         let Some(intake) = self.intake.as_ref().filter(|intake| intake.passes(level)) else { return };
         let flags = Flags::INLINE_MESSAGE.with(Flags::NAMED_ARGUMENTS, true);
         let statement = Statement { callsite: &CALLSITE, level, flags, context: &self.context };
-        publish(intake, statement, &Named { message: Value::Str(message), fields });
+        publish::<Elsewhere, _>(intake, statement, Named { message: Value::Str(message), fields });
     }
 
     /// What the macros expand to.
     #[doc(hidden)]
     #[inline(always)]
-    pub fn __log<const N: usize>(
+    pub fn __log<S: Site, const N: usize>(
         &self,
+        _site: S,
         callsite: &'static Callsite,
         level: Level,
         inline_message: bool,
@@ -90,10 +91,14 @@ impl Logger {
         let Some(intake) = &self.intake else { return };
         let flags = Flags::default().with(Flags::INLINE_MESSAGE, inline_message);
         let statement = Statement { callsite, level, flags, context: &self.context };
-        if values.iter().any(Value::needs_formatting) {
-            format::publish_formatted(intake, statement, &values);
+        let mut format = false;
+        for value in &values {
+            format |= value.needs_formatting();
+        }
+        if format {
+            format::publish_formatted(intake, statement, values);
         } else {
-            publish(intake, statement, &values);
+            publish::<S, _>(intake, statement, values);
         }
     }
 

@@ -33,7 +33,9 @@ macro_rules! __event {
         const { $crate::__private::assert_unique(NAMES) };
         static CALLSITE: $crate::__private::Callsite =
             $crate::__private::Callsite::new($message, ::core::module_path!(), ::core::file!(), ::core::line!(), NAMES);
-        $logger.__log(&CALLSITE, $level, $inline, [$($value),*]);
+        struct Here;
+        impl $crate::__private::Site for Here {}
+        $logger.__log(Here, &CALLSITE, $level, $inline, [$($value),*]);
     }};
     // "key" = value
     (@fields $head:tt [$($names:tt)*] [$($values:tt)*] $name:literal = % $value:expr $(, $($rest:tt)*)?) => {

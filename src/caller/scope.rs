@@ -50,7 +50,7 @@ impl Scope {
     /// [`instrument`](Self::instrument).
     pub fn enter(&self) -> ScopeGuard {
         let before = THREAD.try_with(|thread| {
-            let mut scope = thread.scope.borrow_mut();
+            let scope = &mut thread.sending.borrow_mut().scope;
             let before = (scope.fields.len(), scope.trace);
             scope.fields.extend_from_slice(self.fields.as_bytes());
             scope.trace = self.trace.or(scope.trace);
@@ -79,7 +79,7 @@ impl Drop for ScopeGuard {
     fn drop(&mut self) {
         let Some((len, trace)) = self.before else { return };
         let _ = THREAD.try_with(|thread| {
-            let mut scope = thread.scope.borrow_mut();
+            let scope = &mut thread.sending.borrow_mut().scope;
             scope.fields.truncate(len);
             scope.trace = trace;
         });
@@ -107,7 +107,7 @@ impl<F: Future> Future for InScope<F> {
 /// The trace context of the innermost scope on this thread.
 #[must_use]
 pub fn current_trace() -> Option<TraceContext> {
-    THREAD.try_with(|thread| thread.scope.borrow().trace).ok().flatten()
+    THREAD.try_with(|thread| thread.sending.borrow().scope.trace).ok().flatten()
 }
 
 /// The scopes a thread is in: their fields, encoded one behind the other.
@@ -128,7 +128,7 @@ impl ScopeState {
     }
 
     #[inline(always)]
-    pub(super) fn trace(&self) -> Option<TraceContext> {
-        self.trace
+    pub(super) fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_ref()
     }
 }

@@ -1,6 +1,7 @@
 //! What a thread keeps: its lanes, its scope, its scratch.
 
 use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
 
 use logwheel_core::wire::Out;
 use logwheel_core::{Callsite, Level, TraceContext};
@@ -9,22 +10,26 @@ use super::big::{self, Arguments};
 use super::full::{self, Room};
 use super::scope::ScopeState;
 use super::{CallerCounts, DropReason, Intake};
-use crate::ring::{Flags, Full, HEADER_BYTES, LaneWriter, NO_OVERFLOW, SlotHeader, SlotWriter};
+use crate::ring::{Fill, Flags, Full, HEADER_BYTES, LaneWriter, SlotHeader, SlotWriter};
 use crate::sync::Arc;
 
 pub(super) struct ThreadState {
-    callers: RefCell<Vec<Caller>>,
-    pub(super) scope: RefCell<ScopeState>,
+    pub(super) sending: RefCell<Sending>,
     pub(super) scratch: RefCell<Vec<u8>>,
     /// This thread belongs to an engine: it must not wait for a lane.
     pipeline: Cell<bool>,
 }
 
+/// What sending an event takes. No user code runs while it is borrowed.
+pub(super) struct Sending {
+    callers: Vec<Caller>,
+    pub(super) scope: ScopeState,
+}
+
 thread_local! {
     pub(super) static THREAD: ThreadState = const {
         ThreadState {
-            callers: RefCell::new(Vec::new()),
-            scope: RefCell::new(ScopeState::new()),
+            sending: RefCell::new(Sending { callers: Vec::new(), scope: ScopeState::new() }),
             scratch: RefCell::new(Vec::new()),
             pipeline: Cell::new(false),
         }
@@ -50,26 +55,58 @@ pub(super) struct Statement<'a> {
     pub(super) context: &'a [u8],
 }
 
+/// Tells one log statement from another by type.
+///
+/// The road from the statement to the slot is generic over it, so that each statement has its own
+/// copy, used once, which the compiler therefore inlines: there it knows the kinds of the values
+/// and keeps them out of memory. What is rare is not generic over it, and shared.
+pub trait Site {}
+
+/// The site of all that is not worth a copy of its own.
+pub(super) struct Elsewhere;
+
+impl Site for Elsewhere {}
+
 /// Publishes one event whose values are plain.
 #[inline(always)]
-pub(super) fn publish<A: Arguments + ?Sized>(intake: &Arc<Intake>, statement: Statement<'_>, arguments: &A) {
+pub(super) fn publish<S: Site, A: Arguments>(intake: &Arc<Intake>, statement: Statement<'_>, arguments: A) {
     let done = THREAD.try_with(|thread| {
         // Borrowed already: the allocator logs, say. Then this thread is as good as a stranger.
-        let Ok(scope) = thread.scope.try_borrow() else { return false };
-        let Ok(mut callers) = thread.callers.try_borrow_mut() else { return false };
-        let known = callers.iter().position(|caller| Arc::ptr_eq(&caller.intake, intake));
-        let index = match known {
-            Some(index) => index,
-            None => enrol(&mut callers, intake),
-        };
-        let Some(caller) = callers.get_mut(index) else { return false };
-        caller.publish(statement, &scope, arguments);
+        let Ok(mut sending) = thread.sending.try_borrow_mut() else { return false };
+        let Sending { callers, scope } = &mut *sending;
+        match callers.iter_mut().find(|caller| Arc::ptr_eq(&caller.intake, intake)) {
+            Some(caller) => caller.publish::<S, A>(statement, scope, arguments),
+            None => return publish_first(&mut sending, intake, statement, arguments),
+        }
         true
     });
     // Also while the thread's own state is being destroyed.
     if !matches!(done, Ok(true)) {
         publish_stray(intake, statement, arguments);
     }
+}
+
+/// The thread's first event for this engine. `false` if it is too late for one.
+#[cold]
+#[inline(never)]
+fn publish_first<A: Arguments>(
+    sending: &mut Sending,
+    intake: &Arc<Intake>,
+    statement: Statement<'_>,
+    arguments: A,
+) -> bool {
+    let Sending { callers, scope } = sending;
+    let Some(caller) = enrol(callers, intake) else { return false };
+    caller.publish::<Elsewhere, A>(statement, scope, arguments);
+    true
+}
+
+/// For a thread without state: through a producer made for this one event.
+#[cold]
+#[inline(never)]
+fn publish_stray<A: Arguments>(intake: &Intake, statement: Statement<'_>, arguments: A) {
+    let mut lane = intake.shared.writer();
+    send::<Elsewhere, A>(intake, &mut lane, &intake.strays, statement, &ScopeState::new(), arguments);
 }
 
 /// A thread's part in one engine.
@@ -84,12 +121,11 @@ struct Caller {
 }
 
 #[cold]
-#[inline(never)]
-fn enrol(callers: &mut Vec<Caller>, intake: &Arc<Intake>) -> usize {
+fn enrol<'c>(callers: &'c mut Vec<Caller>, intake: &Arc<Intake>) -> Option<&'c mut Caller> {
     // Engines that were shut down: this is the moment to forget them.
     callers.retain(|caller| !caller.intake.is_closed());
     if intake.is_closed() {
-        return usize::MAX;
+        return None;
     }
     callers.push(Caller {
         lane: intake.shared.writer(),
@@ -98,25 +134,17 @@ fn enrol(callers: &mut Vec<Caller>, intake: &Arc<Intake>) -> usize {
         counts: intake.register(),
         intake: Arc::clone(intake),
     });
-    callers.len() - 1
-}
-
-/// For a thread without state: through a producer made for this one event.
-#[cold]
-#[inline(never)]
-fn publish_stray<A: Arguments + ?Sized>(intake: &Intake, statement: Statement<'_>, arguments: &A) {
-    let mut lane = intake.shared.writer();
-    send(intake, &mut lane, &intake.strays, statement, &ScopeState::new(), arguments);
+    callers.last_mut()
 }
 
 impl Caller {
     #[inline(always)]
-    fn publish<A: Arguments + ?Sized>(&mut self, statement: Statement<'_>, scope: &ScopeState, arguments: &A) {
+    fn publish<S: Site, A: Arguments>(&mut self, statement: Statement<'_>, scope: &ScopeState, arguments: A) {
         if self.until_promotion == 0 {
             self.promote();
         }
         self.until_promotion -= 1;
-        send(&self.intake, &mut self.lane, &self.counts, statement, scope, arguments);
+        send::<S, A>(&self.intake, &mut self.lane, &self.counts, statement, scope, arguments);
     }
 
     /// Moves to a private lane if there is one, and if nothing of this thread is left in the
@@ -173,13 +201,14 @@ pub enum AttachError {
 pub(crate) fn attach_thread(intake: &Arc<Intake>) -> Result<(), AttachError> {
     THREAD
         .try_with(|thread| {
-            let mut callers = thread.callers.borrow_mut();
+            let mut sending = thread.sending.borrow_mut();
+            let callers = &mut sending.callers;
             let known = callers.iter().position(|caller| Arc::ptr_eq(&caller.intake, intake));
-            let index = known.unwrap_or_else(|| enrol(&mut callers, intake));
-            let caller = callers.get_mut(index).ok_or(AttachError::Closed)?;
-            if intake.is_closed() {
-                return Err(AttachError::Closed);
-            }
+            let caller = match known {
+                Some(index) => callers.get_mut(index),
+                None => enrol(callers, intake),
+            };
+            let caller = caller.filter(|_| !intake.is_closed()).ok_or(AttachError::Closed)?;
             if caller.lane.is_private() || caller.next_lane.is_some() {
                 return Ok(());
             }
@@ -197,54 +226,65 @@ pub(crate) fn attach_thread(intake: &Arc<Intake>) -> Result<(), AttachError> {
 
 /// Counts the event and puts it into the lane, or drops it with a reason.
 #[inline(always)]
-fn send<A: Arguments + ?Sized>(
+fn send<S: Site, A: Arguments>(
     intake: &Intake,
     lane: &mut LaneWriter,
     counts: &CallerCounts,
     statement: Statement<'_>,
     scope: &ScopeState,
-    arguments: &A,
+    arguments: A,
 ) {
     counts.submitted();
     if intake.is_closed() {
         return counts.dropped(DropReason::Closed);
     }
-    let event = Draft {
-        ticks: intake.clock.now(),
-        statement,
-        scope: scope.fields(),
-        trace: scope.trace(),
-        arguments,
-        arguments_len: arguments.encoded_len(),
-        cap: usize::MAX,
-    };
-    if HEADER_BYTES + event.len() > intake.config.slot_bytes {
-        return big::send(intake, lane, counts, &event);
+    let ticks = intake.clock.now();
+    // Before the claim: a call site's first event enters it into a table.
+    let callsite = statement.callsite.id();
+    let arguments_len = arguments.encoded_len();
+    // Made anew in each place: one that a call leads to would have to lie in memory.
+    macro_rules! draft {
+        () => {
+            Draft { ticks, callsite, statement, scope: scope.fields(), trace: scope.trace(), arguments, arguments_len }
+        };
     }
-    place(intake, lane, counts, &event, NO_OVERFLOW, |slot| event.encode(slot));
+    if HEADER_BYTES + draft!().len() > intake.config.slot_bytes {
+        return big::send(intake, lane, counts, draft!());
+    }
+    match lane.try_publish(&AtSite(draft!(), PhantomData::<S>)) {
+        Ok(quarter) => after_publish(intake, lane, statement.level, quarter),
+        Err(Full) => place_when_free(intake, lane, counts, draft!()),
+    }
+}
+
+/// A draft whose way into the slot is its statement's own.
+struct AtSite<'a, S, A>(Draft<'a, A>, PhantomData<S>);
+
+impl<S, A: Arguments> Fill for AtSite<'_, S, A> {
+    #[inline(always)]
+    fn header(&self) -> SlotHeader {
+        self.0.header()
+    }
+
+    #[inline(always)]
+    fn fill(&self, slot: &mut SlotWriter<'_>) {
+        self.0.fill(slot);
+    }
 }
 
 /// An event before it is in a slot.
-pub(super) struct Draft<'a, A: ?Sized> {
+#[derive(Clone, Copy)]
+pub(super) struct Draft<'a, A> {
     pub(super) ticks: u64,
+    pub(super) callsite: u32,
     pub(super) statement: Statement<'a>,
     pub(super) scope: &'a [u8],
-    pub(super) trace: Option<TraceContext>,
-    pub(super) arguments: &'a A,
+    pub(super) trace: Option<&'a TraceContext>,
+    pub(super) arguments: A,
     pub(super) arguments_len: usize,
-    /// Texts longer than this are cut; no limit for an event that fits.
-    pub(super) cap: usize,
 }
 
-impl<A: ?Sized> Clone for Draft<'_, A> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<A: ?Sized> Copy for Draft<'_, A> {}
-
-impl<A: Arguments + ?Sized> Draft<'_, A> {
+impl<A> Draft<'_, A> {
     /// The bytes behind the header.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
@@ -253,15 +293,9 @@ impl<A: Arguments + ?Sized> Draft<'_, A> {
     }
 
     #[inline(always)]
-    pub(super) fn encode<O: Out>(&self, out: &mut O) {
-        self.encode_context(out);
-        self.arguments.encode(out);
-    }
-
-    #[inline(always)]
     pub(super) fn encode_context<O: Out>(&self, out: &mut O) {
         if let Some(trace) = self.trace {
-            out.put(&trace.to_bytes());
+            out.put_array(trace.to_bytes());
         }
         out.put(self.statement.context);
         if !self.scope.is_empty() {
@@ -269,60 +303,75 @@ impl<A: Arguments + ?Sized> Draft<'_, A> {
         }
     }
 
+    /// The header, whose `tail` and extra flags say where the arguments are.
     #[inline(always)]
-    fn header(&self, overflow: u32) -> SlotHeader {
+    pub(super) fn header_with(&self, tail: u32, flags: Flags) -> SlotHeader {
         SlotHeader {
             ticks: self.ticks,
-            callsite: self.statement.callsite.id(),
+            callsite: self.callsite,
             level: self.statement.level.number(),
-            flags: self.statement.flags.with(Flags::TRACE, self.trace.is_some()),
+            flags: self.statement.flags.with(Flags::TRACE, self.trace.is_some()).with(flags, true),
             context_len: (self.statement.context.len() + self.scope.len()) as u32,
-            arguments_len: self.arguments_len as u32,
-            overflow,
+            tail,
         }
     }
 }
 
-/// Claims a slot and fills it; waits or drops if there is none. Says whether it was published.
+/// All of it into the slot.
+impl<A: Arguments> Fill for Draft<'_, A> {
+    #[inline(always)]
+    fn header(&self) -> SlotHeader {
+        self.header_with(self.arguments_len as u32, Flags::default())
+    }
+
+    #[inline(always)]
+    fn fill(&self, slot: &mut SlotWriter<'_>) {
+        self.encode_context(slot);
+        self.arguments.encode(slot);
+    }
+}
+
 #[inline(always)]
-pub(super) fn place<A: Arguments + ?Sized>(
+fn after_publish(intake: &Intake, lane: &LaneWriter, level: Level, quarter: bool) {
+    if quarter {
+        // For a worker that sleeps while a burst comes in.
+        intake.worker_of(lane.state.index).hint();
+    }
+    if intake.wakes(level) {
+        intake.worker_of(lane.state.index).wake();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn place_when_free<A: Arguments>(intake: &Intake, lane: &mut LaneWriter, counts: &CallerCounts, event: Draft<'_, A>) {
+    place(intake, lane, counts, event.statement.level, &event);
+}
+
+/// Claims a slot and fills it; waits or drops if there is none, as `on_full` says. Says whether
+/// it was published.
+pub(super) fn place(
     intake: &Intake,
     lane: &mut LaneWriter,
     counts: &CallerCounts,
-    event: &Draft<'_, A>,
-    overflow: u32,
-    write: impl Fn(&mut SlotWriter<'_>),
+    level: Level,
+    event: &dyn Fill,
 ) -> bool {
-    // Before the claim: a call site's first event enters it into a table.
-    let header = event.header(overflow);
-    let fill = |slot: &mut SlotWriter<'_>| {
-        *slot.header = header;
-        write(slot);
-    };
-    let mut sequence = lane.try_publish(fill);
-    if sequence == Err(Full) {
-        let state = Arc::clone(&lane.state);
-        let mut room = Room::new(intake, &state, counts, event.statement.level);
-        sequence = loop {
-            if let Err(reason) = full::wait(&mut room) {
-                lane.state.count_lost();
-                counts.dropped(reason);
-                return false;
+    let state = Arc::clone(&lane.state);
+    let mut room = Room::new(intake, &state, counts, level);
+    loop {
+        match lane.try_publish(event) {
+            Ok(quarter) => {
+                after_publish(intake, lane, level, quarter);
+                return true;
             }
-            match lane.try_publish(fill) {
-                Err(Full) => {}
-                published => break published,
+            Err(Full) => {
+                if let Err(reason) = full::wait(&mut room) {
+                    state.count_lost();
+                    counts.dropped(reason);
+                    return false;
+                }
             }
-        };
+        }
     }
-    // A hint on every quarter of the lane, for a worker that sleeps while a burst comes in.
-    if let Ok(sequence) = sequence
-        && (sequence + 1) & (lane.state.slots / 4 - 1) == 0
-    {
-        intake.worker_of(lane.state.index).hint();
-    }
-    if intake.config.wake_level.is_some_and(|wake| event.statement.level >= wake) {
-        intake.worker_of(lane.state.index).wake();
-    }
-    true
 }

@@ -15,7 +15,7 @@ use disruptor::{
 
 use super::arena::Arena;
 use super::slot::SlotCell;
-use super::{NO_OVERFLOW, OverflowPool, Slot, SlotWriter};
+use super::{Fill, OverflowPool, Slot};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 /// The memory that a lane takes.
@@ -101,7 +101,7 @@ impl LaneState {
 pub(crate) fn private_lane(index: u32, slots: usize, slot_bytes: usize) -> (LaneWriter, LaneReader) {
     let state = LaneState::new(index, slots, slot_bytes);
     let (poller, builder) = build_single_producer(slots, state.cells(), BusySpin).new_event_poller();
-    let writer = LaneWriter { state: Arc::clone(&state), next: 0, producer: LaneProducer::Private(builder.build()) };
+    let writer = LaneWriter::new(Arc::clone(&state), LaneProducer::Private(builder.build()));
     (writer, LaneReader::new(state, LanePoller::Private(poller)))
 }
 
@@ -122,13 +122,16 @@ impl SharedLane {
     /// A producer for one thread. Takes a lock; threads keep what they get.
     pub(crate) fn writer(&self) -> LaneWriter {
         let producer = LaneProducer::Shared(self.original.lock().clone());
-        LaneWriter { state: Arc::clone(&self.state), next: 0, producer }
+        LaneWriter::new(Arc::clone(&self.state), producer)
     }
 }
 
 /// The writing end of a lane.
 pub(crate) struct LaneWriter {
     pub(crate) state: Arc<LaneState>,
+    /// As in `state`, nearer by.
+    slot_bytes: usize,
+    hint_mask: u64,
     /// One past the last sequence that was published through this end.
     next: u64,
     producer: LaneProducer,
@@ -140,24 +143,29 @@ enum LaneProducer {
 }
 
 impl LaneWriter {
-    /// Claims a slot, lets `write` fill it, and publishes it. Returns its sequence.
-    ///
-    /// `write` must not panic: a panic between claim and publish would wedge a shared ring for
-    /// ever. It only copies.
+    fn new(state: Arc<LaneState>, producer: LaneProducer) -> Self {
+        Self { slot_bytes: state.slot_bytes, hint_mask: state.slots / 4 - 1, state, next: 0, producer }
+    }
+
+    /// Claims a slot, has it filled, and publishes it. Says whether it was the last one of a
+    /// quarter of the lane.
     #[inline(always)]
-    pub(crate) fn try_publish(&mut self, write: impl FnOnce(&mut SlotWriter<'_>)) -> Result<u64, Full> {
-        let slot_bytes = self.state.slot_bytes;
-        let fill = |cell: &mut SlotCell| {
-            // SAFETY: the cell belongs to this lane, whose slots have this size.
-            write(&mut unsafe { cell.write(slot_bytes) });
-        };
+    pub(crate) fn try_publish<F: Fill + ?Sized>(&mut self, event: &F) -> Result<bool, Full> {
+        let slot_bytes = self.slot_bytes;
+        // Two closures, each used once: one that both arms share is not inlined.
         let sequence = match &mut self.producer {
-            LaneProducer::Private(producer) => producer.try_publish(fill),
-            LaneProducer::Shared(producer) => producer.try_publish(fill),
+            // SAFETY: the cell belongs to this lane, whose slots have this size.
+            LaneProducer::Private(ring) => ring.try_publish(|cell| unsafe { cell.fill(slot_bytes, event) }),
+            // SAFETY: as above.
+            LaneProducer::Shared(ring) => ring.try_publish(|cell| unsafe { cell.fill(slot_bytes, event) }),
         };
-        let sequence = sequence.map_err(|_| Full)? as u64;
-        self.next = sequence + 1;
-        Ok(sequence)
+        self.next = sequence.map_err(|_| Full)? as u64 + 1;
+        Ok(self.next & self.hint_mask == 0)
+    }
+
+    /// One past the sequence that was published last.
+    pub(crate) fn published(&self) -> u64 {
+        self.next
     }
 
     pub(crate) fn is_private(&self) -> bool {
@@ -230,8 +238,7 @@ impl LaneReader {
     pub(crate) fn release(&mut self, count: usize, pool: &OverflowPool) {
         debug_assert!(count <= self.window.len());
         for index in 0..count {
-            let head = self.slot(index).header.overflow;
-            if head != NO_OVERFLOW {
+            if let Some(head) = self.slot(index).overflow() {
                 // SAFETY: the header of a published slot names a published chain; the slot is
                 // released only once, right below.
                 unsafe { pool.release(head) };

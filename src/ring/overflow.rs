@@ -11,7 +11,6 @@ use std::slice;
 use crossbeam_queue::ArrayQueue;
 use logwheel_core::wire::Out;
 
-use super::NO_OVERFLOW;
 use super::arena::Arena;
 
 #[derive(Debug)]
@@ -22,20 +21,29 @@ pub(crate) struct OverflowPool {
     arena: Option<Arena>,
 }
 
+/// In place of a block's number: there is none.
+const NONE: u32 = u32::MAX;
 /// A chained block: the number of the next one, then data.
-const BLOCK_BYTES: usize = 4096;
+///
+/// Small: most big events are only a little too big for a slot.
+const BLOCK_BYTES: usize = 512;
 const LINK_BYTES: usize = size_of::<u32>();
 const DATA_BYTES: usize = BLOCK_BYTES - LINK_BYTES;
 
 impl OverflowPool {
     /// A pool of `bytes`, rounded down to whole blocks.
     pub(crate) fn new(bytes: usize) -> Self {
-        let blocks = (bytes / BLOCK_BYTES).min(NO_OVERFLOW as usize);
+        let blocks = (bytes / BLOCK_BYTES).min(NONE as usize);
         let free = ArrayQueue::new(blocks.max(1));
         (0..blocks as u32).for_each(|block| {
             free.push(block).expect("room for every block");
         });
         Self { free, arena: (blocks > 0).then(|| Arena::new(blocks, BLOCK_BYTES)) }
+    }
+
+    /// Whether the pool could ever hold `bytes` of data.
+    pub(crate) fn can_hold(&self, bytes: usize) -> bool {
+        self.arena.is_some() && bytes.div_ceil(DATA_BYTES) <= self.free.capacity()
     }
 
     /// How many blocks are free.
@@ -46,7 +54,7 @@ impl OverflowPool {
 
     /// Takes blocks for `bytes` of data; all or none.
     pub(crate) fn take(&self, bytes: usize) -> Option<Chain<'_>> {
-        let mut chain = Chain { pool: self, head: NO_OVERFLOW, current: NO_OVERFLOW, at: 0 };
+        let mut chain = Chain { pool: self, head: NONE, current: NONE, at: 0 };
         for _ in 0..bytes.div_ceil(DATA_BYTES).max(1) {
             // On failure the chain is dropped and gives back what it has.
             let block = self.free.pop()?;
@@ -62,7 +70,7 @@ impl OverflowPool {
     /// in the slot's header say where the event ends.
     pub(super) fn gather(&self, head: u32, out: &mut Vec<u8>) {
         let mut block = head;
-        while block != NO_OVERFLOW {
+        while block != NONE {
             // SAFETY: the chain was published with the slot that the caller reads, so its blocks
             // are written to by nobody until the slot is released.
             let (link, data) =
@@ -79,7 +87,7 @@ impl OverflowPool {
     /// reads it any more.
     pub(super) unsafe fn release(&self, head: u32) {
         let mut block = head;
-        while block != NO_OVERFLOW {
+        while block != NONE {
             // SAFETY: the caller vouches that the chain is ours.
             let next = unsafe { self.link(block).read_unaligned() };
             self.free.push(block).expect("a block is free at most once");
@@ -116,13 +124,13 @@ impl Chain<'_> {
 
     /// The blocks now belong to the slot that carries [`head`](Self::head).
     pub(crate) fn published(mut self) {
-        self.head = NO_OVERFLOW;
+        self.head = NONE;
     }
 }
 
 impl Out for Chain<'_> {
     fn put(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() && self.current != NO_OVERFLOW {
+        while !bytes.is_empty() && self.current != NONE {
             if self.at == DATA_BYTES {
                 // SAFETY: the block is part of this chain.
                 self.current = unsafe { self.pool.link(self.current).read_unaligned() };

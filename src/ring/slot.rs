@@ -1,6 +1,7 @@
 //! A slot: a fixed header and the encoded event behind it.
 #![allow(unsafe_code)]
 
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::slice;
 
@@ -18,15 +19,16 @@ pub(crate) struct SlotHeader {
     pub(crate) callsite: u32,
     pub(crate) level: u8,
     pub(crate) flags: Flags,
-    /// Lengths of the two parts behind the header (and behind the trace context, if there is one).
+    /// The length of the context, behind the header (and behind the trace, if there is one).
     pub(crate) context_len: u32,
-    pub(crate) arguments_len: u32,
-    /// The first block in the overflow pool, or [`NO_OVERFLOW`]: then all parts follow the header.
-    pub(crate) overflow: u32,
+    /// The length of the arguments, behind the context; or, with [`Flags::OVERFLOW`], the first
+    /// block in the overflow pool that holds trace, context and arguments (their length first).
+    pub(crate) tail: u32,
 }
 
+/// Small, so that an everyday event fits into one cache line with it.
 pub(crate) const HEADER_BYTES: usize = size_of::<SlotHeader>();
-pub(crate) const NO_OVERFLOW: u32 = u32::MAX;
+const _: () = assert!(HEADER_BYTES == 24);
 
 /// What a header says in single bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,16 +46,29 @@ impl Flags {
     pub(crate) const TRUNCATED: Flags = Flags(8);
     /// No event: a mark that a flush put into the shared lane.
     pub(crate) const MARKER: Flags = Flags(16);
+    /// The event's parts are in the overflow pool.
+    pub(crate) const OVERFLOW: Flags = Flags(32);
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn contains(self, other: Flags) -> bool {
         self.0 & other.0 != 0
     }
 
-    #[inline]
-    pub(crate) fn with(self, other: Flags, on: bool) -> Flags {
+    #[inline(always)]
+    pub(crate) const fn with(self, other: Flags, on: bool) -> Flags {
         Flags(if on { self.0 | other.0 } else { self.0 })
     }
+}
+
+/// What goes into a slot. A trait and not a closure, so that it is inlined wherever it is used.
+///
+/// Both methods run inside a claim and must only copy: a panic there would wedge a shared ring
+/// for ever.
+pub(crate) trait Fill {
+    fn header(&self) -> SlotHeader;
+
+    /// Writes what comes behind the header.
+    fn fill(&self, slot: &mut SlotWriter<'_>);
 }
 
 /// What the disruptor's ring holds: the address of a slot's memory.
@@ -80,19 +95,19 @@ impl SlotCell {
         Self(memory)
     }
 
-    /// The slot for its producer.
+    /// Fills the slot.
     ///
     /// # Safety
     /// The slot has `slot_bytes` bytes, at least a header.
-    #[inline]
-    pub(super) unsafe fn write(&mut self, slot_bytes: usize) -> SlotWriter<'_> {
+    #[inline(always)]
+    pub(super) unsafe fn fill<F: Fill + ?Sized>(&mut self, slot_bytes: usize, event: &F) {
         debug_assert!(slot_bytes >= HEADER_BYTES);
-        // SAFETY: `&mut self` is exclusive, and so is the memory behind it; it was zeroed, so the
-        // header is initialised.
-        let header = unsafe { self.0.cast::<SlotHeader>().as_mut() };
-        // SAFETY: the caller vouches for `slot_bytes`; the range does not overlap the header.
-        let body = unsafe { slice::from_raw_parts_mut(self.0.as_ptr().add(HEADER_BYTES), slot_bytes - HEADER_BYTES) };
-        SlotWriter { header, body, at: 0 }
+        // SAFETY: `&mut self` makes the slot ours; it is aligned for a header and holds one.
+        let body = unsafe {
+            self.0.cast().write(event.header());
+            self.0.add(HEADER_BYTES)
+        };
+        event.fill(&mut SlotWriter { at: body, left: slot_bytes - HEADER_BYTES, cell: PhantomData });
     }
 
     /// The address, to be read through [`Slot::at`] while the consumer holds the slot.
@@ -103,22 +118,84 @@ impl SlotCell {
 }
 
 /// A claimed slot.
+///
+/// Infallible copies only: a panic in here would wedge the ring. What does not fit is left out
+/// (it always fits: lengths are summed up before the claim).
 #[derive(Debug)]
 pub(crate) struct SlotWriter<'a> {
-    pub(crate) header: &'a mut SlotHeader,
-    body: &'a mut [u8],
-    at: usize,
+    /// Where the next byte goes: `left` bytes from here on are exclusively ours for `'a`.
+    at: NonNull<u8>,
+    left: usize,
+    cell: PhantomData<&'a mut SlotCell>,
 }
 
-/// Infallible copies into the slot: a panic here would wedge the ring, so what does not fit (it
-/// always does: lengths are summed up before the claim) is left out.
+impl SlotWriter<'_> {
+    /// Room for `bytes` more, if there is any.
+    #[inline(always)]
+    fn advance(&mut self, bytes: usize) -> Option<NonNull<u8>> {
+        debug_assert!(bytes <= self.left, "lengths are summed up before the claim");
+        self.left = self.left.checked_sub(bytes)?;
+        let target = self.at;
+        // SAFETY: there were `bytes` left, so this stays inside the slot.
+        self.at = unsafe { target.add(bytes) };
+        Some(target)
+    }
+}
+
 impl Out for SlotWriter<'_> {
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
-        debug_assert!(self.at + bytes.len() <= self.body.len(), "lengths are summed up before the claim");
-        if let Some(target) = self.body.get_mut(self.at..).and_then(|rest| rest.get_mut(..bytes.len())) {
-            target.copy_from_slice(bytes);
-            self.at += bytes.len();
+        if let Some(target) = self.advance(bytes.len()) {
+            // SAFETY: `advance` gave room for all bytes; they cannot lie in the slot, which
+            // nobody else can have a reference to.
+            unsafe { copy(bytes, target) };
+        }
+    }
+
+    #[inline(always)]
+    fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some(target) = self.advance(N) {
+            // SAFETY: `advance` gave room for `N` bytes.
+            unsafe { target.cast::<[u8; N]>().write_unaligned(bytes) };
+        }
+    }
+}
+
+/// Copies a text, with the short ones, the usual case, first.
+///
+/// Not inlined: a log statement copies several texts, and shall stay small enough itself for the
+/// ring's code to be inlined into it.
+///
+/// # Safety
+/// `target` has room for `bytes`, and they do not overlap.
+#[inline(never)]
+unsafe fn copy(bytes: &[u8], target: NonNull<u8>) {
+    /// The first and the last `N` bytes, which overlap in the middle: all of `N..=2 * N` bytes.
+    ///
+    /// # Safety
+    /// As for `copy`, and there are at least `N` bytes.
+    #[inline(always)]
+    unsafe fn both_ends<const N: usize>(bytes: &[u8], target: NonNull<u8>) {
+        let rest = bytes.len() - N;
+        // SAFETY: both pieces lie inside the text and inside the room for it.
+        unsafe {
+            let (from, to) = (bytes.as_ptr(), target.as_ptr());
+            let (head, tail) = (from.cast::<[u8; N]>().read(), from.add(rest).cast::<[u8; N]>().read());
+            to.cast::<[u8; N]>().write(head);
+            to.add(rest).cast::<[u8; N]>().write(tail);
+        }
+    }
+
+    // SAFETY: passed on from the caller; each arm has at least its `N` bytes.
+    unsafe {
+        match bytes.len() {
+            0 => {}
+            1 => both_ends::<1>(bytes, target),
+            2..=4 => both_ends::<2>(bytes, target),
+            5..=8 => both_ends::<4>(bytes, target),
+            9..=16 => both_ends::<8>(bytes, target),
+            17..=32 => both_ends::<16>(bytes, target),
+            len => target.copy_from_nonoverlapping(NonNull::from(bytes).cast(), len),
         }
     }
 }
@@ -145,14 +222,22 @@ impl<'a> Slot<'a> {
         Self { header, body }
     }
 
-    /// All parts of the event behind each other, gathered in `scratch` if they are in the pool.
+    /// Trace, context and arguments behind each other, gathered in `scratch` if they are in the
+    /// pool, and the length of the arguments.
     #[inline]
-    pub(crate) fn parts(&self, pool: &OverflowPool, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        if self.header.overflow == NO_OVERFLOW {
-            return self.body;
-        }
+    pub(crate) fn parts(&self, pool: &OverflowPool, scratch: &'a mut Vec<u8>) -> (&'a [u8], usize) {
+        let Some(head) = self.overflow() else { return (self.body, self.header.tail as usize) };
         scratch.clear();
-        pool.gather(self.header.overflow, scratch);
-        scratch
+        pool.gather(head, scratch);
+        match scratch.split_first_chunk() {
+            Some((len, parts)) => (parts, u32::from_le_bytes(*len) as usize),
+            None => (&[], 0),
+        }
+    }
+
+    /// The first block of the event in the overflow pool, if it is there.
+    #[inline]
+    pub(super) fn overflow(&self) -> Option<u32> {
+        self.header.flags.contains(Flags::OVERFLOW).then_some(self.header.tail)
     }
 }

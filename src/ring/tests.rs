@@ -8,24 +8,33 @@ use super::*;
 
 const SLOT: usize = 128;
 
-fn publish(writer: &mut LaneWriter, pool: &OverflowPool, number: u64, payload: &[u8]) -> bool {
-    let inline = payload.len() <= SLOT - HEADER_BYTES;
-    let header = SlotHeader {
-        ticks: number,
-        arguments_len: payload.len() as u32,
-        overflow: NO_OVERFLOW,
-        ..SlotHeader::default()
-    };
-    if inline {
-        let fill = |slot: &mut SlotWriter<'_>| {
-            *slot.header = header;
-            slot.put(payload);
-        };
-        return writer.try_publish(fill).is_ok();
+/// An event of plain bytes.
+struct Plain<'a> {
+    header: SlotHeader,
+    payload: &'a [u8],
+}
+
+impl Fill for Plain<'_> {
+    fn header(&self) -> SlotHeader {
+        self.header
     }
-    let Some(mut chain) = pool.take(payload.len()) else { return false };
+
+    fn fill(&self, slot: &mut SlotWriter<'_>) {
+        slot.put(self.payload);
+    }
+}
+
+fn publish(writer: &mut LaneWriter, pool: &OverflowPool, number: u64, payload: &[u8]) -> bool {
+    let len = payload.len() as u32;
+    let header = SlotHeader { ticks: number, tail: len, ..SlotHeader::default() };
+    if payload.len() <= SLOT - HEADER_BYTES {
+        return writer.try_publish(&Plain { header, payload }).is_ok();
+    }
+    let Some(mut chain) = pool.take(payload.len() + 4) else { return false };
+    chain.put(&len.to_le_bytes());
     chain.put(payload);
-    let published = writer.try_publish(|slot| *slot.header = SlotHeader { overflow: chain.head(), ..header }).is_ok();
+    let header = SlotHeader { tail: chain.head(), flags: Flags::OVERFLOW, ..header };
+    let published = writer.try_publish(&Plain { header, payload: &[] }).is_ok();
     if published {
         chain.published();
     }
@@ -35,8 +44,8 @@ fn publish(writer: &mut LaneWriter, pool: &OverflowPool, number: u64, payload: &
 fn read(reader: &LaneReader, index: usize, pool: &OverflowPool) -> (u64, Vec<u8>) {
     let slot = reader.slot(index);
     let mut scratch = Vec::new();
-    let payload = slot.parts(pool, &mut scratch)[..slot.header.arguments_len as usize].to_vec();
-    (slot.header.ticks, payload)
+    let (parts, len) = slot.parts(pool, &mut scratch);
+    (slot.header.ticks, parts[..len].to_vec())
 }
 
 #[derive(Debug, Clone)]
@@ -49,7 +58,7 @@ enum Operation {
 
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        4 => (0usize..3 * 4096).prop_map(|len| Operation::Publish(if len % 3 == 0 { len } else { len % 96 })),
+        4 => (0usize..3 * 512).prop_map(|len| Operation::Publish(if len % 3 == 0 { len } else { len % 96 })),
         2 => (0usize..10).prop_map(Operation::Open),
         2 => (0usize..10).prop_map(Operation::Release),
         1 => Just(Operation::Pending),
@@ -63,7 +72,7 @@ proptest! {
     #[test]
     fn a_lane_is_a_bounded_queue(shared in any::<bool>(), operations in prop::collection::vec(operation(), 0..400)) {
         const SLOTS: usize = 64;
-        let pool = OverflowPool::new(10 * 4096);
+        let pool = OverflowPool::new(10 * 512);
         let (lane, mut writer, mut reader) = if shared {
             let (lane, reader) = SharedLane::new(SLOTS, SLOT);
             let writer = lane.writer();
@@ -73,7 +82,7 @@ proptest! {
             (None, writer, reader)
         };
         let mut model: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
-        let blocks = |payload: &[u8]| if payload.len() > SLOT - HEADER_BYTES { payload.len().div_ceil(4092) } else { 0 };
+        let blocks = |payload: &[u8]| if payload.len() > SLOT - HEADER_BYTES { (payload.len() + 4).div_ceil(508) } else { 0 };
         let mut used = 0;
         let (mut next, mut open) = (0, 0);
         for operation in operations {
@@ -131,12 +140,12 @@ fn a_window_stays_readable_while_its_producer_fills_the_rest() {
 
 #[test]
 fn a_chain_that_is_never_published_goes_back() {
-    let pool = OverflowPool::new(4 * 4096);
+    let pool = OverflowPool::new(4 * 512);
     {
-        let mut chain = pool.take(3 * 4092).unwrap();
-        chain.put(&[7; 3 * 4092]);
+        let mut chain = pool.take(3 * 508).unwrap();
+        chain.put(&[7; 3 * 508]);
         assert_eq!(pool.free_blocks(), 1);
-        assert!(pool.take(2 * 4092).is_none(), "all or none");
+        assert!(pool.take(2 * 508).is_none(), "all or none");
         assert_eq!(pool.free_blocks(), 1);
     }
     assert_eq!(pool.free_blocks(), 4);
@@ -146,7 +155,7 @@ fn a_chain_that_is_never_published_goes_back() {
 fn threads_that_share_a_lane_and_a_pool_lose_and_mix_nothing() {
     const THREADS: u64 = 4;
     let each: u64 = if cfg!(miri) { 50 } else { 20_000 };
-    let pool = OverflowPool::new(64 * 4096);
+    let pool = OverflowPool::new(64 * 512);
     let (lane, mut reader) = SharedLane::new(256, SLOT);
     thread::scope(|scope| {
         for thread in 0..THREADS {

@@ -7,8 +7,8 @@ use crate::sync::{Condvar, Mutex};
 /// Counts the workers that have carried everything accepted before the flush.
 #[derive(Debug)]
 pub(crate) struct FlushRound {
-    /// One past the sequence of the marker in the shared lane: what lies before it was accepted
-    /// before the flush, whatever neighbour was still writing.
+    /// How many slots of the shared lane are consumed when the flush's marker in it is: what lies
+    /// before it was accepted before the flush, whatever neighbour was still writing.
     pub(crate) shared_target: u64,
     workers_left: Mutex<usize>,
     done: Condvar,

@@ -238,14 +238,14 @@ impl Lane {
 }
 
 /// The caller's event as the stages read it.
-fn record<'a>(slot: Slot<'a>, parts: &'a [u8], wall: &WallClock) -> Record<'a> {
+fn record<'a>(slot: Slot<'a>, (parts, arguments_len): (&'a [u8], usize), wall: &WallClock) -> Record<'a> {
     let header = slot.header;
     let (trace, rest) = match parts.split_first_chunk::<{ TraceContext::ENCODED_LEN }>() {
         Some((bytes, rest)) if header.flags.contains(Flags::TRACE) => (Some(TraceContext::from_bytes(bytes)), rest),
         _ => (None, parts),
     };
     let (context, rest) = rest.split_at_checked(header.context_len as usize).unwrap_or((rest, &[]));
-    let arguments = rest.get(..header.arguments_len as usize).unwrap_or(rest);
+    let arguments = rest.get(..arguments_len).unwrap_or(rest);
     Record {
         timestamp: wall.unix_nanos(header.ticks),
         level: Level::from_number(header.level).unwrap_or(Level::INFO),
