@@ -96,17 +96,13 @@ pub fn run(work: &Work, threads: usize, file: &Path) -> Result<Outcome, String> 
 fn pipeline(work: &Work, url: &str, file: &Path) -> Result<Engine, String> {
     let http = HttpSink::builder(url).format(HttpFormat::Ndjson).build().map_err(|error| error.to_string())?;
     let redactor = FieldMask::new(SECRET_FIELDS).map_err(|error| error.to_string())?;
-    let (builder, least) = match work {
+    let least = match work {
         // Those for developers are not wanted.
-        Work::Events(_) => (Engine::builder(), Level::INFO),
-        // Every line is wanted, and whole: most fit into larger slots, and the overflow pool has
-        // a block for each slot of eight lanes. While the pool is empty, `on_full` does not wait
-        // for it: big events are cut.
-        Work::Files(_) => {
-            (Engine::builder().slot_bytes(1_024).lane_slots(2_048).overflow_bytes(64 << 20), Level::TRACE)
-        }
+        Work::Events(_) => Level::INFO,
+        // Every line is.
+        Work::Files(_) => Level::TRACE,
     };
-    builder
+    Engine::builder()
         // What the filter stage drops has to be submitted first.
         .level(Level::TRACE)
         .on_full(OnFull::Block)
