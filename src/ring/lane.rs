@@ -226,6 +226,19 @@ impl LaneReader {
         self.window.len()
     }
 
+    /// Fetches an open slot that is soon to be read: its bytes come from another core.
+    #[inline]
+    pub(crate) fn prefetch(&self, index: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(slot) = self.window.get(index) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: a prefetch accesses nothing; it never faults, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.as_ptr().cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = index;
+    }
+
     /// An open slot.
     #[inline]
     pub(crate) fn slot(&self, index: usize) -> Slot<'_> {

@@ -8,7 +8,7 @@ use crossbeam_utils::CachePadded;
 
 use super::FlushRound;
 use crate::ring::LaneReader;
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, OnceLock, Ordering};
 
 /// Something for a worker to do between rounds, in this order.
 pub(crate) enum Task {
@@ -24,7 +24,7 @@ pub(crate) enum Task {
 pub(crate) struct Inbox {
     tasks: SegQueue<Task>,
     /// The worker's thread; set by itself when it starts.
-    thread: Mutex<Option<Thread>>,
+    thread: OnceLock<Thread>,
     /// The worker is about to sleep, or asleep. A hint reads it without any ordering.
     parked: CachePadded<AtomicBool>,
 }
@@ -32,7 +32,8 @@ pub(crate) struct Inbox {
 impl Inbox {
     /// The calling thread is the one to be woken.
     pub(crate) fn attend(&self) {
-        *self.thread.lock() = Some(thread::current());
+        // Only the worker comes here, once.
+        let _ = self.thread.set(thread::current());
     }
 
     /// Leaves a task and wakes the worker.
@@ -45,9 +46,10 @@ impl Inbox {
         self.tasks.pop()
     }
 
-    /// Wakes the worker. Cannot be lost: `unpark` before `park` makes the latter return at once.
+    /// Wakes the worker. Cannot be lost: `unpark` before `park` makes the latter return at once,
+    /// and a worker that has not started yet looks at its tasks first.
     pub(crate) fn wake(&self) {
-        if let Some(thread) = &*self.thread.lock() {
+        if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
     }

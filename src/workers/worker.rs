@@ -52,6 +52,8 @@ struct PendingFlush {
     targets: Vec<u64>,
 }
 
+/// How many slots ahead are fetched: about as long as one takes to come from a caller's core.
+const PREFETCH: usize = 3;
 /// Lines are handed on when they take as much, if not at the end of the round.
 const STAGED_BYTES: usize = 512 << 10;
 
@@ -173,6 +175,7 @@ impl Worker {
     /// Takes one event through the stages.
     fn carry(&mut self, index: usize) {
         let Lane { reader, carried, number, lost, .. } = &mut self.lanes[index];
+        reader.prefetch(*carried + PREFETCH);
         let slot = reader.slot(*carried);
         if slot.header.flags.contains(Flags::MARKER) {
             return;
