@@ -189,10 +189,12 @@ impl Engine {
         let deadline = began + timeout;
         let parts = &self.parts;
         parts.intake.close();
-        parts.intake.inboxes.iter().for_each(|inbox| inbox.push(Task::Stop));
+        let marked = parts.mark_shared_lane(deadline).unwrap_or(0);
+        parts.intake.inboxes.iter().for_each(|inbox| inbox.push(Task::Stop { shared_target: marked }));
         // A worker can hang in a stage, or wait for a queue with `Overflow::Block`: the last
         // quarter of the time is for the sinks.
         let mut complete = parts.running.wait_for_workers(deadline - timeout / 4);
+        parts.sinks.iter().for_each(|sink| sink.begin_flush());
         for sink in &parts.sinks {
             // One after the other: a sink may still hand events to its fallback.
             complete &= sink.flush(deadline);
@@ -234,7 +236,7 @@ impl std::fmt::Debug for Engine {
 
 impl Parts {
     fn ledger(&self) -> Ledger {
-        let closed = self.swept.load(Ordering::Acquire);
+        let closed = self.is_swept();
         // Downstream first: what has arrived further down was counted further up before.
         let sinks = self.sinks.iter().map(|sink| sink.ledger()).collect();
         let mut workers = WorkerTotals::default();
@@ -251,20 +253,24 @@ impl Parts {
         }
         let began = Instant::now();
         let deadline = began + timeout.min(FOR_EVER);
-        let marked = self.mark_shared_lane(deadline).ok_or_else(|| self.timed_out())?;
+        let failed = || if self.intake.is_closed() { FlushError::Closed } else { self.timed_out() };
+        let marked = self.mark_shared_lane(deadline).ok_or_else(failed)?;
         let round = Arc::new(FlushRound::new(marked, self.intake.inboxes.len()));
         for inbox in &self.intake.inboxes {
             inbox.push(Task::Flush(Arc::clone(&round)));
         }
-        if !round.wait(deadline) {
-            return Err(if self.intake.is_closed() { FlushError::Closed } else { self.timed_out() });
+        if !round.wait(deadline, || self.is_swept()) {
+            return Err(failed());
         }
-        for sink in &self.sinks {
-            if !sink.flush(deadline) {
-                return Err(if self.intake.is_closed() { FlushError::Closed } else { self.timed_out() });
-            }
-        }
-        Ok(())
+        // All at once, so that one that hangs does not keep the others from trying; then in order,
+        // because a sink may hand events to its fallback.
+        self.sinks.iter().for_each(|sink| sink.begin_flush());
+        let hanging = self.sinks.iter().filter(|sink| !sink.flush(deadline)).count();
+        if hanging > 0 { Err(failed()) } else { Ok(()) }
+    }
+
+    fn is_swept(&self) -> bool {
+        self.swept.load(Ordering::Acquire)
     }
 
     /// Publishes an empty event: when it is consumed, so is everything published before it. Says
@@ -287,7 +293,7 @@ impl Parts {
             if lane.try_publish(&Marker { ticks: self.intake.clock.now() }).is_ok() {
                 return Some(lane.published());
             }
-            if Instant::now() >= deadline || self.intake.is_closed() {
+            if Instant::now() >= deadline || self.is_swept() {
                 return None;
             }
             self.intake.worker_of(0).wake();

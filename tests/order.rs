@@ -35,12 +35,12 @@ fn events_of_one_thread_stay_in_order_at_every_sink_while_threads_move_to_lanes_
                 let engine = &engine;
                 scope.spawn(move || {
                     for n in 0..EACH {
-                        info!(logger, "m", thread, n);
-                        // A thread moves when its events on the shared lane are carried: without a
-                        // break now and then, never.
-                        if n % 37 == 0 {
+                        // A thread looks for a lane after the fifth event and then after every
+                        // sixteenth, and moves if its events on the shared lane are carried.
+                        if n % 16 == 5 && n < EACH / 4 {
                             engine.flush(LONG).unwrap();
                         }
+                        info!(logger, "m", thread, n);
                     }
                 });
             }

@@ -128,7 +128,7 @@ impl SinkOptions {
         );
         check(!batch.max_age.is_zero(), "batch.max_age = 0: must be longer than zero (default 1s)".to_owned());
         check(
-            (batch.max_bytes..=Batch::MAX_BYTES / 2).contains(queue_bytes),
+            (batch.max_bytes.max(1)..=Batch::MAX_BYTES / 2).contains(queue_bytes),
             format!(
                 "queue_bytes = {queue_bytes}: must be from batch.max_bytes ({}) to {} (default 16 MiB)",
                 batch.max_bytes,

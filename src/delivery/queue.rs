@@ -106,6 +106,9 @@ impl SinkQueue {
 
     fn take_in(&self, mut state: parking_lot::MutexGuard<'_, State>, lines: &Batch) {
         let mut next = 0;
+        // Waited in vain once, the rest is dropped at once: or a round of lines could hold its
+        // worker up for as many timeouts.
+        let mut in_vain = false;
         while next < lines.len() {
             if state.closing != Closing::No {
                 state.drop_events("undelivered", lines.len() - next);
@@ -132,9 +135,12 @@ impl SinkQueue {
                 // The batch is full, the queue is not.
                 state.seal();
                 self.work.notify_one();
-            } else if !self.make_room(&mut state, lines.entry_bytes(next)) {
-                let reason = if lines.entry_bytes(next) > self.queue_bytes { "too_large" } else { "queue_full" };
-                state.drop_events(reason, 1);
+            } else if lines.entry_bytes(next) > self.queue_bytes {
+                state.drop_events("too_large", 1);
+                next += 1;
+            } else if in_vain || !self.make_room(&mut state, lines.entry_bytes(next)) {
+                in_vain = matches!(self.overflow, Overflow::Block(_));
+                state.drop_events("queue_full", 1);
                 next += 1;
             }
         }
@@ -142,9 +148,6 @@ impl SinkQueue {
 
     /// Does what `overflow` says until `bytes` more fit. `false` if the line must be dropped.
     fn make_room(&self, state: &mut parking_lot::MutexGuard<'_, State>, bytes: usize) -> bool {
-        if bytes > self.queue_bytes {
-            return false;
-        }
         match self.overflow {
             Overflow::DropNewest => false,
             Overflow::DropOldest => {
@@ -257,20 +260,30 @@ impl SinkQueue {
         self.settled.notify_all();
     }
 
+    /// Has everything that is in the queue now delivered without waiting for batches to fill, and
+    /// the sink flushed then. Returns at once, so that several sinks can be at it.
+    pub(crate) fn begin_flush(&self) {
+        self.want_flushed(&mut self.state.lock());
+    }
+
+    fn want_flushed(&self, state: &mut State) -> Option<u64> {
+        state.seal();
+        let ticket = state.next_ticket.checked_sub(1)?;
+        if state.flushed_below <= ticket {
+            state.flush_wanted = Some(state.flush_wanted.map_or(ticket, |wanted| wanted.max(ticket)));
+            self.work.notify_one();
+        }
+        Some(ticket)
+    }
+
     /// Waits until everything that is in the queue now has its fate and the sink was flushed.
     /// `false` if the deadline came first.
     pub(crate) fn flush(&self, deadline: Instant) -> bool {
         let mut state = self.state.lock();
-        state.seal();
-        let Some(ticket) = state.next_ticket.checked_sub(1) else { return true };
-        if state.flushed_below > ticket {
-            return true;
-        }
-        state.flush_wanted = Some(state.flush_wanted.map_or(ticket, |wanted| wanted.max(ticket)));
-        self.work.notify_one();
+        let Some(ticket) = self.want_flushed(&mut state) else { return true };
         while state.flushed_below <= ticket && state.closing != Closing::Abandoned {
             if self.settled.wait_until(&mut state, deadline).timed_out() {
-                return state.flushed_below > ticket;
+                break;
             }
         }
         state.flushed_below > ticket

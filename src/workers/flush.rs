@@ -1,6 +1,6 @@
 //! One flush's way through the workers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex};
 
@@ -27,14 +27,19 @@ impl FlushRound {
         }
     }
 
-    /// Waits for all workers. `false` if the deadline came first.
-    pub(crate) fn wait(&self, deadline: Instant) -> bool {
+    /// Waits for all workers. `false` if the deadline came first, or the end of the workers.
+    pub(crate) fn wait(&self, deadline: Instant, ended: impl Fn() -> bool) -> bool {
         let mut left = self.workers_left.lock();
         while *left > 0 {
-            if self.done.wait_until(&mut left, deadline).timed_out() {
-                return *left == 0;
+            let now = Instant::now();
+            if now >= deadline || ended() {
+                return false;
             }
+            // A worker that hangs when the engine is shut down never says that it is done.
+            self.done.wait_until(&mut left, deadline.min(now + LOOK_AGAIN));
         }
         true
     }
 }
+
+const LOOK_AGAIN: Duration = Duration::from_millis(50);

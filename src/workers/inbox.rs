@@ -16,8 +16,8 @@ pub(crate) enum Task {
     Lane(Box<LaneReader>),
     /// Say when everything accepted so far has its fate.
     Flush(Arc<FlushRound>),
-    /// Empty the lanes and end.
-    Stop,
+    /// Empty the lanes and end; not before so many slots of the shared lane are consumed.
+    Stop { shared_target: u64 },
 }
 
 #[derive(Default)]

@@ -31,7 +31,8 @@ pub(crate) struct Worker {
     idle: Idle,
     /// The first part of every identity; differs for each run.
     epoch: u64,
-    stopping: bool,
+    /// When told to stop: how many slots of the shared lane must be consumed before.
+    stopping: Option<u64>,
 }
 
 /// A lane as its worker knows it.
@@ -81,7 +82,7 @@ impl Worker {
             merge: Merge::default(),
             flushes: Vec::new(),
             epoch,
-            stopping: false,
+            stopping: None,
         }
     }
 
@@ -95,7 +96,7 @@ impl Worker {
             self.intake.look_after_spares();
             if opened > 0 {
                 self.idle.reset();
-            } else if self.stopping {
+            } else if self.stopping.is_some_and(|target| self.has_consumed(target)) {
                 break;
             } else {
                 self.idle.wait(&self.inbox);
@@ -112,9 +113,15 @@ impl Worker {
                     let targets = self.lanes.iter_mut().map(|lane| lane.flush_target(&round)).collect();
                     self.flushes.push(PendingFlush { round, targets });
                 }
-                Task::Stop => self.stopping = true,
+                Task::Stop { shared_target } => self.stopping = Some(shared_target),
             }
         }
+    }
+
+    /// Whether so many slots of the shared lane, if it is this worker's, are consumed.
+    fn has_consumed(&self, shared_target: u64) -> bool {
+        let shared = self.lanes.iter().find(|lane| lane.is_shared());
+        shared.is_none_or(|lane| lane.reader.consumed() >= shared_target)
     }
 
     fn finish_flushes(&mut self) {
@@ -229,9 +236,13 @@ impl Lane {
         Self { reader, limit, carried: 0, number: 0, lost: 0 }
     }
 
+    fn is_shared(&self) -> bool {
+        self.reader.state().index == 0
+    }
+
     /// How many slots must be consumed before this flush is done with the lane.
     fn flush_target(&mut self, round: &FlushRound) -> u64 {
-        if self.reader.state().index == 0 {
+        if self.is_shared() {
             // The shared lane: published slots can lie behind a neighbour's unfinished one, out
             // of sight. The marker lies behind them all.
             return round.shared_target;
