@@ -238,7 +238,10 @@ impl EngineBuilder {
         let intake = Arc::new(intake);
         intake.worker_of(0).push(Task::Lane(Box::new(shared_lane)));
 
-        let queues: Vec<_> = sinks.iter().map(|(_, options)| Arc::new(SinkQueue::new(options))).collect();
+        let is_fallback =
+            |name: &String| sinks.iter().any(|(_, options)| options.fallback.as_ref().is_some_and(|to| to == name));
+        let queue = |options: &SinkOptions| Arc::new(SinkQueue::new(options, is_fallback(&options.name)));
+        let queues: Vec<_> = sinks.iter().map(|(_, options)| queue(options)).collect();
         let fallbacks: Vec<_> = sinks
             .iter()
             .map(|(_, options)| {
@@ -342,7 +345,7 @@ fn delivery_order(sinks: &[(Box<dyn Sink>, SinkOptions)], problems: &mut Vec<Str
             problems.push(format!(
                 "sink {:?}: fallback = {fallback:?}: no such sink{}; there are {names:?}",
                 options.name,
-                suggestion(fallback, &names),
+                suggestion(fallback, names.iter().copied().filter(|name| *name != options.name)),
             ));
         }
     }
@@ -371,8 +374,8 @@ fn delivery_order(sinks: &[(Box<dyn Sink>, SinkOptions)], problems: &mut Vec<Str
 }
 
 /// The name that was probably meant.
-fn suggestion(wrong: &str, names: &[&str]) -> String {
-    let near = names.iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name));
-    let nearest = near.filter(|(distance, _)| *distance <= 3).min();
+fn suggestion<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let near = names.map(|name| (strsim::damerau_levenshtein(wrong, name), name));
+    let nearest = near.filter(|(distance, name)| *distance <= name.len() / 2).min();
     nearest.map_or_else(String::new, |(_, name)| format!(", did you mean {name:?}?"))
 }

@@ -194,7 +194,12 @@ impl Engine {
         // A worker can hang in a stage, or wait for a queue with `Overflow::Block`: the last
         // quarter of the time is for the sinks.
         let mut complete = parts.running.wait_for_workers(deadline - timeout / 4);
-        parts.sinks.iter().for_each(|sink| sink.begin_flush());
+        for sink in &parts.sinks {
+            sink.begin_flush();
+            if !sink.is_fallback() {
+                sink.drain();
+            }
+        }
         for sink in &parts.sinks {
             // One after the other: a sink may still hand events to its fallback.
             complete &= sink.flush(deadline);

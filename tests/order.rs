@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use logwheel::{Engine, Lanes, Logger, MemorySink, OnFull, info};
-use support::{LONG, assert_each_thread_in_order, private_lanes, small, thread_and_number, wait_until};
+use logwheel::{Engine, Event, Lanes, Logger, MemorySink, OnFull, info};
+use support::{Gate, LONG, assert_each_thread_in_order, private_lanes, small, thread_and_number, wait_until};
 
 #[test]
 fn events_of_one_thread_stay_in_order_at_every_sink_while_threads_move_to_lanes_of_their_own() {
@@ -32,14 +32,9 @@ fn events_of_one_thread_stay_in_order_at_every_sink_while_threads_move_to_lanes_
         thread::scope(|scope| {
             for thread in 0..THREADS {
                 let logger = engine.logger("t");
-                let engine = &engine;
                 scope.spawn(move || {
+                    // Without a pause: a thread moves while its events still wait in the shared lane.
                     for n in 0..EACH {
-                        // A thread looks for a lane after the fifth event and then after every
-                        // sixteenth, and moves if its events on the shared lane are carried.
-                        if n % 16 == 5 && n < EACH / 4 {
-                            engine.flush(LONG).unwrap();
-                        }
                         info!(logger, "m", thread, n);
                     }
                 });
@@ -196,4 +191,47 @@ fn threads_that_take_turns_through_an_atomic_are_read_back_in_their_order() {
 fn threads_that_take_turns_keep_their_order_while_they_move_to_lanes_of_their_own() {
     assert_turns_come_back_in_order(Turns::Channels, Attached::Neither, 20);
     assert_turns_come_back_in_order(Turns::Atomic, Attached::Neither, 20);
+}
+
+#[test]
+fn what_waits_behind_a_long_backlog_is_not_overtaken() {
+    // The worker stands still while one thread logs more than a round takes, and another one,
+    // which knows that, logs a single event.
+    const BACKLOG: u64 = 3_000;
+    for own_lanes in [true, false] {
+        let gate = Gate::new();
+        let memory = MemorySink::new();
+        let handle = memory.handle();
+        let engine = {
+            let gate = gate.clone();
+            let hold = move |event: &Event<'_>| {
+                if event.message() == "hold" {
+                    gate.pass();
+                }
+                true
+            };
+            Engine::builder().promote_after(u32::MAX).filter(hold).sink(memory).build().unwrap()
+        };
+        let logger = engine.logger("t");
+        info!(logger, "hold", thread = 0u64, n = 0u64);
+        gate.wait_for_arrivals(1);
+        let logs = |attach: bool, thread: u64, events: u64| {
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    if attach {
+                        engine.attach_thread().unwrap();
+                    }
+                    (1..=events).for_each(|n| info!(logger, "m", thread, n));
+                });
+            });
+        };
+        logs(own_lanes, 1, BACKLOG);
+        logs(true, 2, 1);
+        logs(own_lanes, 3, BACKLOG);
+        gate.open();
+        assert!(engine.shutdown(LONG).complete);
+        let order: Vec<u64> = thread_and_number(&handle.lines()).into_iter().map(|(thread, _)| thread).collect();
+        assert_eq!(order.len() as u64, 2 * BACKLOG + 2);
+        assert!(order.is_sorted(), "own lanes {own_lanes}: {:?}", order.iter().position(|thread| *thread == 2));
+    }
 }

@@ -10,6 +10,7 @@ use super::big::{self, Arguments};
 use super::full::{self, Room};
 use super::scope::ScopeState;
 use super::{CallerCounts, DropReason, Intake};
+use crate::config::Lanes;
 use crate::ring::{Fill, Flags, Full, HEADER_BYTES, LaneWriter, SlotHeader, SlotWriter};
 use crate::sync::Arc;
 
@@ -115,8 +116,6 @@ struct Caller {
     lane: LaneWriter,
     /// How many events until this thread asks for a private lane.
     until_promotion: u32,
-    /// A private lane that waits until the shared one has seen the last of this thread's events.
-    next_lane: Option<LaneWriter>,
     counts: Arc<CallerCounts>,
 }
 
@@ -130,7 +129,6 @@ fn enrol<'c>(callers: &'c mut Vec<Caller>, intake: &Arc<Intake>) -> Option<&'c m
     callers.push(Caller {
         lane: intake.shared.writer(),
         until_promotion: intake.config.promote_after,
-        next_lane: None,
         counts: intake.register(),
         intake: Arc::clone(intake),
     });
@@ -147,29 +145,28 @@ impl Caller {
         send::<S, A>(&self.intake, &mut self.lane, &self.counts, statement, scope, arguments);
     }
 
-    /// Moves to a private lane if there is one, and if nothing of this thread is left in the
-    /// shared one, so that its events stay in order. Leaves `until_promotion` above zero.
+    /// Asks for a private lane. Leaves `until_promotion` above zero.
     #[cold]
     #[inline(never)]
     fn promote(&mut self) {
-        self.until_promotion = if self.lane.is_private() {
-            u32::MAX
-        } else if !self.lane.is_drained() {
-            16
-        } else if let Some(lane) = self.next_lane.take().or_else(|| self.intake.spare_lane()) {
-            self.lane = lane;
-            u32::MAX
-        } else {
-            self.intake.config.promote_after.max(16)
-        };
+        self.until_promotion = self.intake.config.promote_after.max(16);
+        if self.lane.is_private() {
+            self.until_promotion = u32::MAX;
+        } else if let Some(lane) = self.intake.spare_lane() {
+            self.move_to(lane);
+        }
+    }
+
+    /// Moves to a private lane; the thread's events in the shared one still come first.
+    fn move_to(&mut self, lane: LaneWriter) {
+        lane.follow(&self.lane);
+        self.lane = lane;
+        self.until_promotion = u32::MAX;
     }
 }
 
 impl Drop for Caller {
     fn drop(&mut self) {
-        if let Some(lane) = self.next_lane.take() {
-            self.intake.give_back(lane);
-        }
         if self.lane.is_private() {
             // The producer's place is taken by one of the shared lane, which is then dropped.
             let lane = std::mem::replace(&mut self.lane, self.intake.shared.writer());
@@ -209,16 +206,14 @@ pub(crate) fn attach_thread(intake: &Arc<Intake>) -> Result<(), AttachError> {
                 None => enrol(callers, intake),
             };
             let caller = caller.filter(|_| !intake.is_closed()).ok_or(AttachError::Closed)?;
-            if caller.lane.is_private() || caller.next_lane.is_some() {
+            if caller.lane.is_private() {
                 return Ok(());
             }
-            let max_lanes = intake.config.private_lanes();
-            if max_lanes == 0 {
+            if intake.config.lanes == Lanes::Shared {
                 return Err(AttachError::SharedOnly);
             }
-            let lane = intake.attached_lane().ok_or(AttachError::NoneLeft { max_lanes })?;
-            caller.next_lane = Some(lane);
-            caller.promote();
+            let max_lanes = intake.config.private_lanes();
+            caller.move_to(intake.attached_lane().ok_or(AttachError::NoneLeft { max_lanes })?);
             Ok(())
         })
         .unwrap_or(Err(AttachError::Closed))

@@ -13,6 +13,8 @@ pub(crate) struct SinkQueue {
     queue_bytes: usize,
     overflow: Overflow,
     standby: bool,
+    /// Another sink may hand over to this one.
+    is_fallback: bool,
     state: Mutex<State>,
     /// For the outlet: something to do.
     work: Condvar,
@@ -71,13 +73,14 @@ pub(super) enum Work {
 const SPARES: usize = 2;
 
 impl SinkQueue {
-    pub(crate) fn new(options: &SinkOptions) -> Self {
+    pub(crate) fn new(options: &SinkOptions, is_fallback: bool) -> Self {
         let ledger = SinkLedger { name: options.name.clone(), ..SinkLedger::default() };
         Self {
             limits: options.batch,
             queue_bytes: options.queue_bytes,
             overflow: options.overflow,
             standby: options.standby,
+            is_fallback,
             state: Mutex::new(State { ledger, ..State::default() }),
             work: Condvar::new(),
             room: Condvar::new(),
@@ -88,6 +91,11 @@ impl SinkQueue {
     /// Whether it gets only what other sinks hand over.
     pub(crate) fn is_standby(&self) -> bool {
         self.standby
+    }
+
+    /// Whether another sink may hand over to this one.
+    pub(crate) fn is_fallback(&self) -> bool {
+        self.is_fallback
     }
 
     /// Takes lines from a worker.

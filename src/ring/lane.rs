@@ -38,6 +38,9 @@ pub(crate) struct LaneState {
     consumed: CachePadded<AtomicU64>,
     /// How many events were dropped because this lane was full. Written by callers.
     lost: CachePadded<AtomicU64>,
+    /// Nothing in this lane may be carried before so many slots of the shared lane were. Written
+    /// by the lane's new owner before its first event.
+    begins_after: AtomicU64,
     /// Callers that find the lane full do not wait before this many slots were released.
     shed_until: AtomicU64,
     /// The slots behind both ends' pointers: freed when the last of the ends is gone.
@@ -52,6 +55,7 @@ impl LaneState {
             slot_bytes,
             consumed: CachePadded::default(),
             lost: CachePadded::default(),
+            begins_after: AtomicU64::new(0),
             shed_until: AtomicU64::new(0),
             arena: Arena::new(slots, slot_bytes),
         })
@@ -74,6 +78,13 @@ impl LaneState {
     pub(crate) fn consumed(&self) -> u64 {
         // Acquire: pairs with `release`: whoever sees an event consumed sees what became of it.
         self.consumed.load(Ordering::Acquire)
+    }
+
+    /// Whether what is in the lane may be carried, now that `shared` slots of the shared lane were.
+    ///
+    /// Asked when an event is in sight: the owner's store came before it.
+    pub(crate) fn may_begin(&self, shared: &LaneState) -> bool {
+        shared.consumed() >= self.begins_after.load(Ordering::Relaxed)
     }
 
     /// A caller waited in vain: until a quarter of the lane was freed, no other one shall.
@@ -161,6 +172,12 @@ impl LaneWriter {
         };
         self.next = sequence.map_err(|_| Full)? as u64 + 1;
         Ok(self.next & self.hint_mask == 0)
+    }
+
+    /// A thread moves from `previous`, the shared lane, to this one: its events here come behind
+    /// those there.
+    pub(crate) fn follow(&self, previous: &LaneWriter) {
+        self.state.begins_after.store(previous.next, Ordering::Relaxed);
     }
 
     /// One past the sequence that was published last.

@@ -94,29 +94,27 @@ impl StageSet {
         names
     }
 
-    /// Starts every stage. All the errors there are.
+    /// Starts every stage. All the errors there are; if there is one, those that did start are
+    /// stopped again.
     pub(crate) fn start(&mut self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut note = |kind: &str, name: &str, started: Result<(), StageError>| {
-            if let Err(error) = started {
-                problems.push(format!("{kind} {name:?}: {error}"));
-            }
-        };
-        for stage in &mut self.filters {
-            let started = stage.start();
-            note("filter", stage.name(), started);
+        let mut started: Vec<&mut dyn Stops> = Vec::new();
+        macro_rules! start {
+            ($kind:literal, $stages:expr) => {
+                for stage in $stages {
+                    match stage.start() {
+                        Ok(()) => started.push(stage),
+                        Err(error) => problems.push(format!("{} {:?}: {error}", $kind, stage.name())),
+                    }
+                }
+            };
         }
-        for stage in &mut self.enrichers {
-            let started = stage.start();
-            note("enricher", stage.name(), started);
-        }
-        for (stage, _) in &mut self.redactors {
-            let started = stage.start();
-            note("redactor", stage.name(), started);
-        }
-        for (stage, _) in &mut self.processors {
-            let started = stage.start();
-            note("processor", stage.name(), started);
+        start!("filter", &mut self.filters);
+        start!("enricher", &mut self.enrichers);
+        start!("redactor", self.redactors.iter_mut().map(|(stage, _)| stage));
+        start!("processor", self.processors.iter_mut().map(|(stage, _)| stage));
+        if !problems.is_empty() {
+            started.into_iter().rev().for_each(Stops::stop_again);
         }
         problems
     }
@@ -164,6 +162,23 @@ impl StageSet {
         chains
     }
 }
+
+/// A stage of any kind, to be stopped after another one did not start.
+trait Stops {
+    fn stop_again(&mut self);
+}
+
+macro_rules! stops {
+    ($($stage:ident),*) => {$(
+        impl Stops for Box<dyn $stage> {
+            fn stop_again(&mut self) {
+                // There is an error to report already.
+                let _ = self.stop();
+            }
+        }
+    )*};
+}
+stops!(Filter, Enricher, Redactor, Processor);
 
 impl Chain {
     /// The line of the event that left last as [`Fate::Encoded`].

@@ -47,6 +47,16 @@ struct Lane {
     lost: u64,
 }
 
+/// What a round found.
+enum Round {
+    /// Events that are gone now.
+    Carried,
+    /// Events that have to wait for others.
+    Waiting,
+    /// Nothing.
+    Empty,
+}
+
 struct PendingFlush {
     round: Arc<FlushRound>,
     /// For each lane there was: how many slots must be consumed.
@@ -91,15 +101,14 @@ impl Worker {
         self.inbox.attend();
         loop {
             self.attend_to_tasks();
-            let opened = self.round();
+            let round = self.round();
             self.finish_flushes();
             self.intake.look_after_spares();
-            if opened > 0 {
-                self.idle.reset();
-            } else if self.stopping.is_some_and(|target| self.has_consumed(target)) {
-                break;
-            } else {
-                self.idle.wait(&self.inbox);
+            let may_stop = self.stopping.is_some_and(|target| self.has_consumed(target));
+            match round {
+                Round::Carried => self.idle.reset(),
+                Round::Empty if may_stop => break,
+                Round::Empty | Round::Waiting => self.idle.wait(&self.inbox),
             }
         }
         self.chain.stop();
@@ -135,24 +144,36 @@ impl Worker {
         });
     }
 
-    /// Takes what is in the lanes, oldest first, through the stages and to the sinks. Says how
-    /// many slots were open; those younger than the round stay for the next one.
-    fn round(&mut self) -> usize {
-        let horizon = self.intake.clock.now();
+    /// Takes what is in the lanes, oldest first, through the stages and to the sinks. What is
+    /// younger than the round stays for the next one.
+    fn round(&mut self) -> Round {
+        let now = self.intake.clock.now();
+        let mut horizon = now;
+        let shared = &self.intake.shared.state;
         self.merge.clear();
         let mut opened = 0;
         for (index, lane) in self.lanes.iter_mut().enumerate() {
             lane.carried = 0;
             let open = lane.reader.open(lane.limit);
-            if open > 0 {
-                opened += open;
-                self.merge.push(lane.reader.slot(0).header.ticks, index);
+            if open == 0 {
+                continue;
             }
+            opened += open;
+            let oldest = lane.reader.slot(0).header.ticks;
+            if !lane.reader.state().may_begin(shared) {
+                // Its owner's events in the shared lane come first; others must not overtake it.
+                horizon = horizon.min(oldest);
+                continue;
+            }
+            if open == lane.limit {
+                horizon = horizon.min(lane.latest_tick());
+            }
+            self.merge.push(oldest, index);
         }
         if opened == 0 {
-            return 0;
+            return Round::Empty;
         }
-        self.wall.renew(horizon);
+        self.wall.renew(now);
         while let Some((index, until)) = self.merge.next(horizon) {
             loop {
                 self.carry(index);
@@ -173,10 +194,12 @@ impl Worker {
         }
         self.dispatch();
         self.chain.settle();
+        let mut carried = 0;
         for lane in &mut self.lanes {
+            carried += lane.carried;
             lane.reader.release(lane.carried, &self.intake.overflow);
         }
-        opened
+        if carried > 0 { Round::Carried } else { Round::Waiting }
     }
 
     /// Takes one event through the stages.
@@ -234,6 +257,14 @@ impl Lane {
     fn new(reader: LaneReader) -> Self {
         let limit = (reader.state().slots / 32).clamp(16, 1024) as usize;
         Self { reader, limit, carried: 0, number: 0, lost: 0 }
+    }
+
+    /// The latest tick among the open slots. Behind a full window more may wait, all younger: what
+    /// other lanes hold beyond it must not overtake them.
+    fn latest_tick(&self) -> u64 {
+        let mut ticks = (0..self.reader.opened()).map(|index| self.reader.slot(index).header.ticks);
+        // Of a private lane it is the last one; in the shared lane, neighbours can be swapped.
+        if self.is_shared() { ticks.max() } else { ticks.next_back() }.unwrap_or(u64::MAX)
     }
 
     fn is_shared(&self) -> bool {
