@@ -63,6 +63,5 @@ pub use workers::{ProcessFailure, RedactFailure, StageKind, StageTotals};
 /// For the macros.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::caller::Site;
     pub use logwheel_core::{Callsite, assert_unique};
 }

@@ -16,7 +16,7 @@ mod slot;
 
 pub(crate) use lane::{Full, LaneReader, LaneState, LaneWriter, SharedLane, lane_bytes, private_lane};
 pub(crate) use overflow::{Chain, OverflowPool};
-pub(crate) use slot::{Fill, Flags, HEADER_BYTES, Slot, SlotHeader, SlotWriter};
+pub(crate) use slot::{ArgumentBuffer, Fill, Flags, HEADER_BYTES, Slot, SlotHeader, SlotWriter};
 
 #[cfg(test)]
 mod tests;

@@ -1,89 +1,13 @@
 //! Events that do not fit into a slot: into the overflow pool, or cut.
 
-use logwheel_core::wire::{Out, encode_named, named_len};
-use logwheel_core::{Level, Value};
+use logwheel_core::wire::Out;
 
+use super::arguments::Arguments;
 use super::full::{self, Room};
 use super::thread::{Draft, place};
 use super::{CallerCounts, DropReason, Intake};
 use crate::config::{OnFull, OnOverflow};
 use crate::ring::{Chain, Fill, Flags, HEADER_BYTES, LaneWriter, SlotHeader, SlotWriter};
-
-/// The values of a statement, plain or with their names.
-pub(super) trait Arguments: Copy {
-    fn encoded_len(&self) -> usize;
-    fn encode<O: Out>(&self, out: &mut O);
-    /// As above, with every text cut to at most `cap` bytes.
-    fn capped_len(&self, cap: usize) -> usize;
-    fn encode_capped<O: Out>(&self, cap: usize, out: &mut O);
-}
-
-/// In the order of the call site's names.
-impl<const N: usize> Arguments for [Value<'_>; N] {
-    #[inline(always)]
-    fn encoded_len(&self) -> usize {
-        // Plain loops: they are unrolled, and each turn knows its kind of value.
-        let mut len = 0;
-        for value in self {
-            len += value.encoded_len();
-        }
-        len
-    }
-
-    #[inline(always)]
-    fn encode<O: Out>(&self, out: &mut O) {
-        for value in self {
-            value.encode(out);
-        }
-    }
-
-    fn capped_len(&self, cap: usize) -> usize {
-        self.iter().map(|value| capped(*value, cap).encoded_len()).sum()
-    }
-
-    fn encode_capped<O: Out>(&self, cap: usize, out: &mut O) {
-        self.iter().for_each(|value| capped(*value, cap).encode(out));
-    }
-}
-
-/// A message made at run time, and fields with names of their own.
-#[derive(Clone, Copy)]
-pub(super) struct Named<'a> {
-    pub(super) message: Value<'a>,
-    pub(super) fields: &'a [(&'a str, Value<'a>)],
-}
-
-impl Arguments for Named<'_> {
-    fn encoded_len(&self) -> usize {
-        self.capped_len(usize::MAX)
-    }
-
-    fn encode<O: Out>(&self, out: &mut O) {
-        self.encode_capped(usize::MAX, out);
-    }
-
-    fn capped_len(&self, cap: usize) -> usize {
-        let fields = self.fields.iter().map(|(name, value)| named_len(name, &capped(*value, cap)));
-        capped(self.message, cap).encoded_len() + fields.sum::<usize>()
-    }
-
-    fn encode_capped<O: Out>(&self, cap: usize, out: &mut O) {
-        capped(self.message, cap).encode(out);
-        self.fields.iter().for_each(|(name, value)| encode_named(name, &capped(*value, cap), out));
-    }
-}
-
-/// The value with at most `cap` bytes of text; whole where the cut one, which also says how long
-/// it was, would not be shorter.
-fn capped(value: Value<'_>, cap: usize) -> Value<'_> {
-    let (bytes, end) = match value {
-        Value::Str(text) | Value::Json(text) => (text.as_bytes(), text.floor_char_boundary(cap)),
-        Value::Bytes(bytes) => (bytes, cap.min(bytes.len())),
-        other => return other,
-    };
-    let cut = Value::Cut { kept: &bytes[..end], original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX) };
-    if cut.encoded_len() < value.encoded_len() { cut } else { value }
-}
 
 /// The most generous cap with which the arguments take at most `budget` bytes.
 fn cap_for<A: Arguments>(arguments: &A, budget: usize) -> Option<usize> {
@@ -107,7 +31,7 @@ fn cap_for<A: Arguments>(arguments: &A, budget: usize) -> Option<usize> {
 #[inline(never)]
 pub(super) fn send<A: Arguments>(intake: &Intake, lane: &mut LaneWriter, counts: &CallerCounts, event: Draft<'_, A>) {
     let config = &intake.config;
-    let level = event.statement.level;
+    let level = event.statement.marks.level_number();
     // Through the pool: whole, or as much of it as is allowed.
     if let Some(event) = Capped::within(event, config.max_event_bytes)
         && let Some(mut chain) = take_blocks(intake, lane, counts, level, size_of::<u32>() + event.draft.len())
@@ -140,7 +64,7 @@ fn take_blocks<'i>(
     intake: &'i Intake,
     lane: &LaneWriter,
     counts: &CallerCounts,
-    level: Level,
+    level: u8,
     bytes: usize,
 ) -> Option<Chain<'i>> {
     let taken = intake.overflow.take(bytes);
@@ -172,7 +96,7 @@ impl<'a, A: Arguments> Capped<'a, A> {
         }
         let cap = cap_for(&draft.arguments, bytes.checked_sub(draft.len() - draft.arguments_len)?)?;
         let mut cut = Draft { arguments_len: draft.arguments.capped_len(cap), ..draft };
-        cut.statement.flags = cut.statement.flags.with(Flags::TRUNCATED, true);
+        cut.statement.marks = cut.statement.marks.with(Flags::TRUNCATED, true);
         Some(Self { draft: cut, cap: Some(cap) })
     }
 
@@ -212,6 +136,7 @@ impl Fill for HeaderOnly {
 
 #[cfg(test)]
 mod tests {
+    use logwheel_core::Value;
     use proptest::prelude::*;
 
     use super::*;
@@ -236,11 +161,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_text_is_cut_at_a_characters_border() {
-        let Value::Cut { kept, original_len } = capped(Value::Str("aééééééééé"), 4) else { panic!("not cut") };
-        assert_eq!((std::str::from_utf8(kept), original_len), (Ok("aé"), 19));
     }
 }

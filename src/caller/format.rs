@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use logwheel_core::{Value, write_error_chain};
 
 use super::Intake;
-use super::thread::{Elsewhere, Statement, THREAD, publish};
+use super::thread::{Statement, THREAD, publish};
 use crate::sync::Arc;
 
 /// A longer scratch is not kept between events.
@@ -17,8 +17,6 @@ const KEEP: usize = 64 << 10;
 const PANICKED: &str = "[panicked while formatting]";
 
 /// Formats what has to be formatted, then publishes.
-#[cold]
-#[inline(never)]
 pub(super) fn publish_formatted<const N: usize>(
     intake: &Arc<Intake>,
     statement: Statement<'_>,
@@ -48,7 +46,7 @@ pub(super) fn publish_formatted<const N: usize>(
                 let text = std::str::from_utf8(text).unwrap_or_default();
                 if values[index].needs_formatting() { Value::Str(text) } else { values[index] }
             });
-            publish::<Elsewhere, [Value<'_>; N]>(intake, statement, plain);
+            publish::<[Value<'_>; N]>(intake, statement, plain);
         }
         let mut scratch = thread.scratch.borrow_mut();
         scratch.truncate(base);
@@ -69,7 +67,7 @@ pub(super) fn publish_formatted<const N: usize>(
         let plain = std::array::from_fn(|index| {
             if values[index].needs_formatting() { Value::Str(&texts[index]) } else { values[index] }
         });
-        publish::<Elsewhere, [Value<'_>; N]>(intake, statement, plain);
+        publish::<[Value<'_>; N]>(intake, statement, plain);
     }
 }
 

@@ -3,8 +3,6 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use logwheel_core::Level;
-
 use super::{CallerCounts, DropReason, Intake, on_pipeline_thread};
 use crate::config::OnFull;
 use crate::ring::LaneState;
@@ -14,14 +12,14 @@ pub(super) struct Room<'a> {
     intake: &'a Intake,
     lane: &'a LaneState,
     counts: &'a CallerCounts,
-    level: Level,
+    level: u8,
     since: Option<Instant>,
     rounds: u32,
 }
 
 impl<'a> Room<'a> {
     #[cold]
-    pub(super) fn new(intake: &'a Intake, lane: &'a LaneState, counts: &'a CallerCounts, level: Level) -> Self {
+    pub(super) fn new(intake: &'a Intake, lane: &'a LaneState, counts: &'a CallerCounts, level: u8) -> Self {
         Self { intake, lane, counts, level, since: None, rounds: 0 }
     }
 
@@ -30,7 +28,9 @@ impl<'a> Room<'a> {
         let config = &self.intake.config;
         match config.on_full {
             OnFull::Wait => Some(config.full_wait),
-            OnFull::Drop if config.protected_levels.contains(&self.level) => Some(config.full_wait),
+            OnFull::Drop if config.protected_levels.iter().any(|level| level.number() == self.level) => {
+                Some(config.full_wait)
+            }
             OnFull::Drop => Some(Duration::ZERO),
             OnFull::Block if config.block_timeout.is_zero() => None,
             OnFull::Block => Some(config.block_timeout),

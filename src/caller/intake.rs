@@ -106,8 +106,8 @@ impl Intake {
     }
 
     #[inline(always)]
-    pub(super) fn wakes(&self, level: Level) -> bool {
-        level.number() >= self.gate.wake_level
+    pub(super) fn wakes(&self, level: u8) -> bool {
+        level >= self.gate.wake_level
     }
 
     /// From now on, events are dropped as `closed`. Says whether it was open.

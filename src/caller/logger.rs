@@ -5,10 +5,10 @@ use std::fmt;
 use logwheel_core::wire::MAX_NAME;
 use logwheel_core::{Callsite, EncodedFields, Level, ToValue, Value};
 
-use super::big::Named;
-use super::thread::{Elsewhere, Site, Statement, publish};
+use super::arguments::{Named, Values};
+use super::thread::{Marks, Statement, publish, publish_encoded};
 use super::{Intake, format};
-use crate::ring::Flags;
+use crate::ring::{ArgumentBuffer, Flags};
 use crate::sync::Arc;
 
 /// A handle to log with: a name and bound fields that its events carry.
@@ -73,33 +73,36 @@ impl Logger {
         static CALLSITE: Callsite = Callsite::new("", module_path!(), file!(), line!(), &[]);
         let Some(intake) = self.intake.as_ref().filter(|intake| intake.passes(level)) else { return };
         let flags = Flags::INLINE_MESSAGE.with(Flags::NAMED_ARGUMENTS, true);
-        let statement = Statement { callsite: &CALLSITE, level, flags, context: &self.context };
-        publish::<Elsewhere, _>(intake, statement, Named { message: Value::Str(message), fields });
+        let statement = Statement { callsite: &CALLSITE, marks: Marks::new(level, flags), context: &self.context };
+        publish(intake, statement, Named { message: Value::Str(message), fields });
     }
 
     /// What the macros expand to.
+    ///
+    /// Inlined into the statement, where the kinds of the values are known: what is left of
+    /// encoding them is a few stores.
     #[doc(hidden)]
     #[inline(always)]
-    pub fn __log<S: Site, const N: usize>(
+    pub fn __log<'a, const N: usize>(
         &self,
-        _site: S,
         callsite: &'static Callsite,
         level: Level,
         inline_message: bool,
-        values: [Value<'_>; N],
+        values: impl Values<'a>,
     ) {
         let Some(intake) = &self.intake else { return };
-        let flags = Flags::default().with(Flags::INLINE_MESSAGE, inline_message);
-        let statement = Statement { callsite, level, flags, context: &self.context };
-        let mut format = false;
-        for value in &values {
-            format |= value.needs_formatting();
+        let marks = Marks::new(level, Flags::default().with(Flags::INLINE_MESSAGE, inline_message));
+        let formatted = values.needs_formatting();
+        if formatted || values.encoded_len() > ArgumentBuffer::CAPACITY {
+            // An array of `N` here, and only here: values that a call sees lie in memory.
+            let mut array = [Value::Null; N];
+            values.copy_to(&mut array);
+            let statement = Statement { callsite, marks, context: &self.context };
+            return publish_unusual(intake, statement, formatted, array);
         }
-        if format {
-            format::publish_formatted(intake, statement, values);
-        } else {
-            publish::<S, _>(intake, statement, values);
-        }
+        let mut arguments = ArgumentBuffer::new();
+        values.encode(&mut arguments);
+        publish_encoded(intake, &self.context, callsite, marks, arguments.as_bytes());
     }
 
     fn parts(&self) -> (&[u8], &[u8]) {
@@ -118,6 +121,22 @@ impl fmt::Debug for Logger {
 fn context(name: &str, fields: &[u8]) -> Arc<[u8]> {
     let name = &name[..name.floor_char_boundary(MAX_NAME)];
     [&(name.len() as u16).to_le_bytes()[..], name.as_bytes(), fields].concat().into()
+}
+
+/// Values that have to be formatted, or are too long for an [`ArgumentBuffer`]: these are copied
+/// into the slot, or into the overflow pool, from where they are.
+#[inline(never)]
+fn publish_unusual<const N: usize>(
+    intake: &Arc<Intake>,
+    statement: Statement<'_>,
+    formatted: bool,
+    values: [Value<'_>; N],
+) {
+    if formatted {
+        format::publish_formatted(intake, statement, values);
+    } else {
+        publish(intake, statement, values);
+    }
 }
 
 /// An error as a value: its text and those of its sources.

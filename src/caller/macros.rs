@@ -33,9 +33,9 @@ macro_rules! __event {
         const { $crate::__private::assert_unique(NAMES) };
         static CALLSITE: $crate::__private::Callsite =
             $crate::__private::Callsite::new($message, ::core::module_path!(), ::core::file!(), ::core::line!(), NAMES);
-        struct Here;
-        impl $crate::__private::Site for Here {}
-        $logger.__log(Here, &CALLSITE, $level, $inline, [$($value),*]);
+        $logger.__log::<{ NAMES.len() + $inline as usize }>(
+            &CALLSITE, $level, $inline, $crate::__values!($($value,)*),
+        );
     }};
     // "key" = value
     (@fields $head:tt [$($names:tt)*] [$($values:tt)*] $name:literal = % $value:expr $(, $($rest:tt)*)?) => {
@@ -73,6 +73,14 @@ macro_rules! __event {
         $crate::__event!(@fields $head [$($names)* ::core::stringify!($name),]
             [$($values)* $crate::ToValue::to_value(&$name),] $($($rest)*)?)
     };
+}
+
+/// `a, b,` as a list of pairs.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __values {
+    () => { () };
+    ($first:expr, $($rest:expr,)*) => { ($first, $crate::__values!($($rest,)*)) };
 }
 
 /// Makes a macro per level. `$d` stands for the dollar sign inside.

@@ -1,12 +1,12 @@
 //! What a thread keeps: its lanes, its scope, its scratch.
 
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomData;
 
 use logwheel_core::wire::Out;
 use logwheel_core::{Callsite, Level, TraceContext};
 
-use super::big::{self, Arguments};
+use super::arguments::{Arguments, Encoded};
+use super::big;
 use super::full::{self, Room};
 use super::scope::ScopeState;
 use super::{CallerCounts, DropReason, Intake};
@@ -50,35 +50,69 @@ pub(crate) fn on_pipeline_thread() -> bool {
 #[derive(Clone, Copy)]
 pub(super) struct Statement<'a> {
     pub(super) callsite: &'static Callsite,
-    pub(super) level: Level,
-    pub(super) flags: Flags,
+    pub(super) marks: Marks,
     /// The logger's name and bound fields, encoded.
     pub(super) context: &'a [u8],
 }
 
-/// Tells one log statement from another by type.
+/// Level and flags in one word.
+#[derive(Clone, Copy)]
+pub(super) struct Marks(u32);
+
+impl Marks {
+    #[inline(always)]
+    pub(super) fn new(level: Level, flags: Flags) -> Self {
+        Self(u32::from(level.number()) | u32::from(flags.bits()) << 8)
+    }
+
+    #[inline(always)]
+    pub(super) fn level_number(self) -> u8 {
+        self.0 as u8
+    }
+
+    #[inline(always)]
+    pub(super) fn flags(self) -> Flags {
+        Flags::from_bits((self.0 >> 8) as u8)
+    }
+
+    #[inline(always)]
+    pub(super) fn with(self, flags: Flags, on: bool) -> Self {
+        Self(if on { self.0 | u32::from(flags.bits()) << 8 } else { self.0 })
+    }
+}
+
+/// Publishes one event whose arguments are encoded already: the usual case.
 ///
-/// The road from the statement to the slot is generic over it, so that each statement has its own
-/// copy, used once, which the compiler therefore inlines: there it knows the kinds of the values
-/// and keeps them out of memory. What is rare is not generic over it, and shared.
-pub trait Site {}
-
-/// The site of all that is not worth a copy of its own.
-pub(super) struct Elsewhere;
-
-impl Site for Elsewhere {}
+/// One copy of this code serves all statements and stays in the processor's cache; what is
+/// particular to a statement, the kinds of its values, was dealt with in the statement itself.
+/// Everything is passed in registers: a struct would be read back from memory in other pieces
+/// than it was written in, which stalls the processor.
+#[inline(never)]
+pub(super) fn publish_encoded(
+    intake: &Arc<Intake>,
+    context: &Arc<[u8]>,
+    callsite: &'static Callsite,
+    marks: Marks,
+    arguments: &[u8],
+) {
+    publish(intake, Statement { callsite, marks, context }, Encoded(arguments));
+}
 
 /// Publishes one event whose values are plain.
-#[inline(always)]
-pub(super) fn publish<S: Site, A: Arguments>(intake: &Arc<Intake>, statement: Statement<'_>, arguments: A) {
+#[inline]
+pub(super) fn publish<A: Arguments>(intake: &Arc<Intake>, statement: Statement<'_>, arguments: A) {
     let done = THREAD.try_with(|thread| {
         // Borrowed already: the allocator logs, say. Then this thread is as good as a stranger.
         let Ok(mut sending) = thread.sending.try_borrow_mut() else { return false };
         let Sending { callers, scope } = &mut *sending;
-        match callers.iter_mut().find(|caller| Arc::ptr_eq(&caller.intake, intake)) {
-            Some(caller) => caller.publish::<S, A>(statement, scope, arguments),
-            None => return publish_first(&mut sending, intake, statement, arguments),
-        }
+        let known = callers.iter().position(|caller| Arc::ptr_eq(&caller.intake, intake));
+        let Some(caller) = (match known {
+            Some(index) => callers.get_mut(index),
+            None => enrol(callers, intake),
+        }) else {
+            return false;
+        };
+        caller.publish(statement, scope, arguments);
         true
     });
     // Also while the thread's own state is being destroyed.
@@ -87,27 +121,12 @@ pub(super) fn publish<S: Site, A: Arguments>(intake: &Arc<Intake>, statement: St
     }
 }
 
-/// The thread's first event for this engine. `false` if it is too late for one.
-#[cold]
-#[inline(never)]
-fn publish_first<A: Arguments>(
-    sending: &mut Sending,
-    intake: &Arc<Intake>,
-    statement: Statement<'_>,
-    arguments: A,
-) -> bool {
-    let Sending { callers, scope } = sending;
-    let Some(caller) = enrol(callers, intake) else { return false };
-    caller.publish::<Elsewhere, A>(statement, scope, arguments);
-    true
-}
-
 /// For a thread without state: through a producer made for this one event.
 #[cold]
 #[inline(never)]
 fn publish_stray<A: Arguments>(intake: &Intake, statement: Statement<'_>, arguments: A) {
     let mut lane = intake.shared.writer();
-    send::<Elsewhere, A>(intake, &mut lane, &intake.strays, statement, &ScopeState::new(), arguments);
+    send(intake, &mut lane, &intake.strays, statement, &ScopeState::new(), arguments);
 }
 
 /// A thread's part in one engine.
@@ -137,12 +156,12 @@ fn enrol<'c>(callers: &'c mut Vec<Caller>, intake: &Arc<Intake>) -> Option<&'c m
 
 impl Caller {
     #[inline(always)]
-    fn publish<S: Site, A: Arguments>(&mut self, statement: Statement<'_>, scope: &ScopeState, arguments: A) {
+    fn publish<A: Arguments>(&mut self, statement: Statement<'_>, scope: &ScopeState, arguments: A) {
         if self.until_promotion == 0 {
             self.promote();
         }
         self.until_promotion -= 1;
-        send::<S, A>(&self.intake, &mut self.lane, &self.counts, statement, scope, arguments);
+        send(&self.intake, &mut self.lane, &self.counts, statement, scope, arguments);
     }
 
     /// Asks for a private lane. Leaves `until_promotion` above zero.
@@ -221,7 +240,7 @@ pub(crate) fn attach_thread(intake: &Arc<Intake>) -> Result<(), AttachError> {
 
 /// Counts the event and puts it into the lane, or drops it with a reason.
 #[inline(always)]
-fn send<S: Site, A: Arguments>(
+fn send<A: Arguments>(
     intake: &Intake,
     lane: &mut LaneWriter,
     counts: &CallerCounts,
@@ -237,33 +256,16 @@ fn send<S: Site, A: Arguments>(
     // Before the claim: a call site's first event enters it into a table.
     let callsite = statement.callsite.id();
     let arguments_len = arguments.encoded_len();
-    // Made anew in each place: one that a call leads to would have to lie in memory.
-    macro_rules! draft {
-        () => {
-            Draft { ticks, callsite, statement, scope: scope.fields(), trace: scope.trace(), arguments, arguments_len }
-        };
+    let event =
+        Draft { ticks, callsite, statement, scope: scope.fields(), trace: scope.trace(), arguments, arguments_len };
+    if HEADER_BYTES + event.len() > intake.config.slot_bytes {
+        return big::send(intake, lane, counts, event);
     }
-    if HEADER_BYTES + draft!().len() > intake.config.slot_bytes {
-        return big::send(intake, lane, counts, draft!());
-    }
-    match lane.try_publish(&AtSite(draft!(), PhantomData::<S>)) {
-        Ok(quarter) => after_publish(intake, lane, statement.level, quarter),
-        Err(Full) => place_when_free(intake, lane, counts, draft!()),
-    }
-}
-
-/// A draft whose way into the slot is its statement's own.
-struct AtSite<'a, S, A>(Draft<'a, A>, PhantomData<S>);
-
-impl<S, A: Arguments> Fill for AtSite<'_, S, A> {
-    #[inline(always)]
-    fn header(&self) -> SlotHeader {
-        self.0.header()
-    }
-
-    #[inline(always)]
-    fn fill(&self, slot: &mut SlotWriter<'_>) {
-        self.0.fill(slot);
+    match lane.try_publish(&event) {
+        Ok(quarter) => after_publish(intake, lane, statement.marks.level_number(), quarter),
+        Err(Full) => {
+            place(intake, lane, counts, statement.marks.level_number(), &event);
+        }
     }
 }
 
@@ -304,8 +306,8 @@ impl<A> Draft<'_, A> {
         SlotHeader {
             ticks: self.ticks,
             callsite: self.callsite,
-            level: self.statement.level.number(),
-            flags: self.statement.flags.with(Flags::TRACE, self.trace.is_some()).with(flags, true),
+            level: self.statement.marks.level_number(),
+            flags: self.statement.marks.flags().with(Flags::TRACE, self.trace.is_some()).with(flags, true),
             context_len: (self.statement.context.len() + self.scope.len()) as u32,
             tail,
         }
@@ -327,7 +329,7 @@ impl<A: Arguments> Fill for Draft<'_, A> {
 }
 
 #[inline(always)]
-fn after_publish(intake: &Intake, lane: &LaneWriter, level: Level, quarter: bool) {
+fn after_publish(intake: &Intake, lane: &LaneWriter, level: u8, quarter: bool) {
     if quarter {
         // For a worker that sleeps while a burst comes in.
         intake.worker_of(lane.state.index).hint();
@@ -337,19 +339,15 @@ fn after_publish(intake: &Intake, lane: &LaneWriter, level: Level, quarter: bool
     }
 }
 
-#[cold]
-#[inline(never)]
-fn place_when_free<A: Arguments>(intake: &Intake, lane: &mut LaneWriter, counts: &CallerCounts, event: Draft<'_, A>) {
-    place(intake, lane, counts, event.statement.level, &event);
-}
-
 /// Claims a slot and fills it; waits or drops if there is none, as `on_full` says. Says whether
 /// it was published.
+#[cold]
+#[inline(never)]
 pub(super) fn place(
     intake: &Intake,
     lane: &mut LaneWriter,
     counts: &CallerCounts,
-    level: Level,
+    level: u8,
     event: &dyn Fill,
 ) -> bool {
     let state = Arc::clone(&lane.state);

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
 
@@ -50,6 +51,16 @@ impl Flags {
     pub(crate) const OVERFLOW: Flags = Flags(32);
 
     #[inline(always)]
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(crate) const fn from_bits(bits: u8) -> Flags {
+        Flags(bits)
+    }
+
+    #[inline(always)]
     pub(crate) fn contains(self, other: Flags) -> bool {
         self.0 & other.0 != 0
     }
@@ -60,7 +71,7 @@ impl Flags {
     }
 }
 
-/// What goes into a slot. A trait and not a closure, so that it is inlined wherever it is used.
+/// What goes into a slot.
 ///
 /// Both methods run inside a claim and must only copy: a panic there would wedge a shared ring
 /// for ever.
@@ -161,10 +172,60 @@ impl Out for SlotWriter<'_> {
     }
 }
 
+/// Where a statement puts its encoded values before they go into a slot as one piece.
+///
+/// On the caller's stack, and not cleared first: only what was written is ever read.
+pub(crate) struct ArgumentBuffer {
+    bytes: [MaybeUninit<u8>; ArgumentBuffer::CAPACITY],
+    /// The bytes before this one are initialised.
+    len: usize,
+}
+
+impl ArgumentBuffer {
+    pub(crate) const CAPACITY: usize = 224;
+
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self { bytes: [MaybeUninit::uninit(); Self::CAPACITY], len: 0 }
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        // SAFETY: `put` initialises bytes from the front on and counts them in `len`.
+        unsafe { slice::from_raw_parts(self.bytes.as_ptr().cast(), self.len) }
+    }
+
+    /// The next `bytes` bytes, if there are so many; they count as written from now on.
+    #[inline(always)]
+    fn advance(&mut self, bytes: usize) -> Option<NonNull<u8>> {
+        let target = NonNull::from(self.bytes.get_mut(self.len..)?.get_mut(..bytes)?).cast();
+        self.len += bytes;
+        Some(target)
+    }
+}
+
+/// What does not fit is left out; lengths are summed up before.
+impl Out for ArgumentBuffer {
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        if let Some(target) = self.advance(bytes.len()) {
+            // SAFETY: there is room for all bytes, and they cannot lie in it: it is ours.
+            unsafe { copy(bytes, target) };
+        }
+    }
+
+    #[inline(always)]
+    fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some(target) = self.advance(N) {
+            // SAFETY: there is room for `N` bytes.
+            unsafe { target.cast::<[u8; N]>().write_unaligned(bytes) };
+        }
+    }
+}
+
 /// Copies a text, with the short ones, the usual case, first.
 ///
-/// Not inlined: a log statement copies several texts, and shall stay small enough itself for the
-/// ring's code to be inlined into it.
+/// Not inlined: a log statement may copy several texts, and shall stay small.
 ///
 /// # Safety
 /// `target` has room for `bytes`, and they do not overlap.
