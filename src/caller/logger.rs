@@ -100,9 +100,9 @@ impl Logger {
             let statement = Statement { callsite, marks, context: &self.context };
             return publish_unusual(intake, statement, formatted, array);
         }
-        let mut arguments = ArgumentBuffer::new();
-        values.encode(&mut arguments);
-        publish_encoded(intake, &self.context, callsite, marks, arguments.as_bytes());
+        let mut buffer = ArgumentBuffer::new();
+        let arguments = buffer.fill(|out| values.encode(out));
+        publish_encoded(intake, &self.context, callsite, marks, arguments);
     }
 
     fn parts(&self) -> (&[u8], &[u8]) {

@@ -125,8 +125,10 @@ pub(super) fn publish<A: Arguments>(intake: &Arc<Intake>, statement: Statement<'
 #[cold]
 #[inline(never)]
 fn publish_stray<A: Arguments>(intake: &Intake, statement: Statement<'_>, arguments: A) {
-    let mut lane = intake.shared.writer();
-    send(intake, &mut lane, &intake.strays, statement, &ScopeState::new(), arguments);
+    let (mut lane, counts, scope) = (intake.shared.writer(), &intake.strays, ScopeState::new());
+    if let Some(event) = draft(intake, &mut lane, counts, statement, &scope, arguments) {
+        place(intake, &mut lane, counts, statement.marks.level_number(), &event);
+    }
 }
 
 /// A thread's part in one engine.
@@ -161,7 +163,15 @@ impl Caller {
             self.promote();
         }
         self.until_promotion -= 1;
-        send(&self.intake, &mut self.lane, &self.counts, statement, scope, arguments);
+        let Self { intake, lane, counts, .. } = self;
+        let Some(event) = draft(intake, lane, counts, statement, scope, arguments) else { return };
+        let level = statement.marks.level_number();
+        match lane.try_publish(&event) {
+            Ok(quarter) => after_publish(intake, lane, level, quarter),
+            Err(Full) => {
+                place(intake, lane, counts, level, &event);
+            }
+        }
     }
 
     /// Asks for a private lane. Leaves `until_promotion` above zero.
@@ -238,35 +248,37 @@ pub(crate) fn attach_thread(intake: &Arc<Intake>) -> Result<(), AttachError> {
         .unwrap_or(Err(AttachError::Closed))
 }
 
-/// Counts the event and puts it into the lane, or drops it with a reason.
+/// Counts the event and makes it ready for a slot; unless it is too late, or it is too big and
+/// has gone another way.
 #[inline(always)]
-fn send<A: Arguments>(
+fn draft<'a, A: Arguments>(
     intake: &Intake,
     lane: &mut LaneWriter,
     counts: &CallerCounts,
-    statement: Statement<'_>,
-    scope: &ScopeState,
+    statement: Statement<'a>,
+    scope: &'a ScopeState,
     arguments: A,
-) {
+) -> Option<Draft<'a, A>> {
     counts.submitted();
     if intake.is_closed() {
-        return counts.dropped(DropReason::Closed);
+        counts.dropped(DropReason::Closed);
+        return None;
     }
-    let ticks = intake.clock.now();
-    // Before the claim: a call site's first event enters it into a table.
-    let callsite = statement.callsite.id();
-    let arguments_len = arguments.encoded_len();
-    let event =
-        Draft { ticks, callsite, statement, scope: scope.fields(), trace: scope.trace(), arguments, arguments_len };
+    let event = Draft {
+        ticks: intake.clock.now(),
+        // Before the claim: a call site's first event enters it into a table.
+        callsite: statement.callsite.id(),
+        statement,
+        scope: scope.fields(),
+        trace: scope.trace(),
+        arguments,
+        arguments_len: arguments.encoded_len(),
+    };
     if HEADER_BYTES + event.len() > intake.config.slot_bytes {
-        return big::send(intake, lane, counts, event);
+        big::send(intake, lane, counts, event);
+        return None;
     }
-    match lane.try_publish(&event) {
-        Ok(quarter) => after_publish(intake, lane, statement.marks.level_number(), quarter),
-        Err(Full) => {
-            place(intake, lane, counts, statement.marks.level_number(), &event);
-        }
-    }
+    Some(event)
 }
 
 /// An event before it is in a slot.

@@ -118,7 +118,7 @@ impl SlotCell {
             self.0.cast().write(event.header());
             self.0.add(HEADER_BYTES)
         };
-        event.fill(&mut SlotWriter { at: body, left: slot_bytes - HEADER_BYTES, cell: PhantomData });
+        event.fill(&mut SlotWriter { at: body, left: slot_bytes - HEADER_BYTES, memory: PhantomData });
     }
 
     /// The address, to be read through [`Slot::at`] while the consumer holds the slot.
@@ -128,23 +128,23 @@ impl SlotCell {
     }
 }
 
-/// A claimed slot.
+/// Writes into a claimed slot, or into a buffer on the way there.
 ///
 /// Infallible copies only: a panic in here would wedge the ring. What does not fit is left out
-/// (it always fits: lengths are summed up before the claim).
+/// (it always fits: lengths are summed up before).
 #[derive(Debug)]
 pub(crate) struct SlotWriter<'a> {
     /// Where the next byte goes: `left` bytes from here on are exclusively ours for `'a`.
     at: NonNull<u8>,
     left: usize,
-    cell: PhantomData<&'a mut SlotCell>,
+    memory: PhantomData<&'a mut [u8]>,
 }
 
 impl SlotWriter<'_> {
     /// Room for `bytes` more, if there is any.
     #[inline(always)]
     fn advance(&mut self, bytes: usize) -> Option<NonNull<u8>> {
-        debug_assert!(bytes <= self.left, "lengths are summed up before the claim");
+        debug_assert!(bytes <= self.left, "lengths are summed up before");
         self.left = self.left.checked_sub(bytes)?;
         let target = self.at;
         // SAFETY: there were `bytes` left, so this stays inside the slot.
@@ -175,51 +175,25 @@ impl Out for SlotWriter<'_> {
 /// Where a statement puts its encoded values before they go into a slot as one piece.
 ///
 /// On the caller's stack, and not cleared first: only what was written is ever read.
-pub(crate) struct ArgumentBuffer {
-    bytes: [MaybeUninit<u8>; ArgumentBuffer::CAPACITY],
-    /// The bytes before this one are initialised.
-    len: usize,
-}
+pub(crate) struct ArgumentBuffer([MaybeUninit<u8>; ArgumentBuffer::CAPACITY]);
 
 impl ArgumentBuffer {
     pub(crate) const CAPACITY: usize = 224;
 
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        Self { bytes: [MaybeUninit::uninit(); Self::CAPACITY], len: 0 }
+        Self([MaybeUninit::uninit(); Self::CAPACITY])
     }
 
+    /// The bytes that `write` writes.
     #[inline(always)]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        // SAFETY: `put` initialises bytes from the front on and counts them in `len`.
-        unsafe { slice::from_raw_parts(self.bytes.as_ptr().cast(), self.len) }
-    }
-
-    /// The next `bytes` bytes, if there are so many; they count as written from now on.
-    #[inline(always)]
-    fn advance(&mut self, bytes: usize) -> Option<NonNull<u8>> {
-        let target = NonNull::from(self.bytes.get_mut(self.len..)?.get_mut(..bytes)?).cast();
-        self.len += bytes;
-        Some(target)
-    }
-}
-
-/// What does not fit is left out; lengths are summed up before.
-impl Out for ArgumentBuffer {
-    #[inline(always)]
-    fn put(&mut self, bytes: &[u8]) {
-        if let Some(target) = self.advance(bytes.len()) {
-            // SAFETY: there is room for all bytes, and they cannot lie in it: it is ours.
-            unsafe { copy(bytes, target) };
-        }
-    }
-
-    #[inline(always)]
-    fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
-        if let Some(target) = self.advance(N) {
-            // SAFETY: there is room for `N` bytes.
-            unsafe { target.cast::<[u8; N]>().write_unaligned(bytes) };
-        }
+    pub(crate) fn fill(&mut self, write: impl FnOnce(&mut SlotWriter<'_>)) -> &[u8] {
+        let start = NonNull::from(&mut self.0).cast();
+        let mut writer = SlotWriter { at: start, left: Self::CAPACITY, memory: PhantomData };
+        write(&mut writer);
+        let written = Self::CAPACITY - writer.left;
+        // SAFETY: the writer writes from the start on and leaves no gap.
+        unsafe { slice::from_raw_parts(start.as_ptr(), written) }
     }
 }
 
