@@ -120,9 +120,8 @@ impl Engine {
 
     /// Gives the calling thread a lane of its own now, instead of when it has logged enough:
     /// for latency-critical threads, at their start. If no lane is ready, making one takes about a
-    /// millisecond. A thread that has logged through the shared lane before moves over as soon as
-    /// its events there are carried, so that they stay in order. When the thread ends, its lane
-    /// goes back to the pool.
+    /// millisecond. What the thread logged through the shared lane before still comes first. When
+    /// the thread ends, its lane goes back to the pool.
     ///
     /// # Errors
     /// When there is no lane to be had; the thread stays on the shared lane.
