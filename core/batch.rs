@@ -1,15 +1,37 @@
 //! A batch: finished payloads on their way to one sink.
 
+use std::sync::Arc;
+
 use crate::Level;
 
 /// Finished payloads, in order, each one line of JSON.
 ///
 /// The payloads lie one behind the other, each closed by a newline, so that a sink which writes
 /// lines can hand [`Batch::lines`] to one write call.
+///
+/// Beside each payload a batch can carry the values of some fields, as text, one for each of its
+/// *columns*: what a sink makes labels or metadata of without reading JSON.
 #[derive(Debug, Default, Clone)]
 pub struct Batch {
     bytes: Vec<u8>,
     entries: Vec<EntryMeta>,
+    columns: Option<Arc<[String]>>,
+    /// For each entry a cell for each column.
+    cells: Vec<Cell>,
+    /// What cells say, one behind the other.
+    texts: Vec<u8>,
+}
+
+/// Where a cell's text is; a start of [`Cell::ABSENT`] is none.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    start: u32,
+    len: u32,
+}
+
+impl Cell {
+    const ABSENT: u32 = u32::MAX;
+    const NONE: Cell = Cell { start: Cell::ABSENT, len: 0 };
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +51,18 @@ pub struct Entry<'a> {
     pub timestamp: u64,
     /// The event's level.
     pub level: Level,
+    batch: &'a Batch,
+    index: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// The value of a field, by the position of its column; `None` if the event has no such field.
+    #[must_use]
+    pub fn cell(&self, column: usize) -> Option<&'a str> {
+        let columns = self.batch.columns().len();
+        let cell = self.batch.cells[self.index * columns..].get(column).filter(|_| column < columns)?;
+        self.batch.text(*cell)
+    }
 }
 
 impl Batch {
@@ -41,6 +75,42 @@ impl Batch {
         Self::default()
     }
 
+    /// An empty batch whose entries have a cell for each of these fields.
+    #[must_use]
+    pub fn with_columns(columns: Arc<[String]>) -> Self {
+        Self { columns: Some(columns).filter(|columns| !columns.is_empty()), ..Self::default() }
+    }
+
+    /// The fields whose values are carried beside each payload.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        self.columns.as_deref().unwrap_or_default()
+    }
+
+    /// The position of a field among the columns.
+    #[must_use]
+    pub fn column(&self, field: &str) -> Option<usize> {
+        self.columns().iter().position(|column| column == field)
+    }
+
+    /// Fills a cell of the entry that was pushed last.
+    ///
+    /// # Panics
+    /// When there is no such entry or column, or the texts would grow beyond
+    /// [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn set_cell(&mut self, column: usize, text: &str) {
+        assert!(column < self.columns().len(), "column {column} of {}", self.columns().len());
+        assert!(self.texts.len() + text.len() < Self::MAX_BYTES, "texts of at most {} bytes", Self::MAX_BYTES);
+        let at = self.cells.len() - self.columns().len() + column;
+        self.cells[at] = Cell { start: self.texts.len() as u32, len: text.len() as u32 };
+        self.texts.extend_from_slice(text.as_bytes());
+    }
+
+    fn text(&self, cell: Cell) -> Option<&str> {
+        let bytes = self.texts.get(cell.start as usize..cell.start as usize + cell.len as usize)?;
+        (cell.start != Cell::ABSENT).then(|| std::str::from_utf8(bytes).unwrap_or_default())
+    }
+
     /// Appends one payload (one line of JSON without its newline).
     ///
     /// # Panics
@@ -50,9 +120,11 @@ impl Batch {
         self.bytes.extend_from_slice(payload);
         self.bytes.push(b'\n');
         self.entries.push(EntryMeta { start, level, timestamp });
+        self.cells.extend(std::iter::repeat_n(Cell::NONE, self.columns().len()));
     }
 
-    /// Appends the entries `range` of another batch.
+    /// Appends the entries `range` of another batch. An empty batch takes over its columns; else
+    /// cells for which there is no column here are left out.
     ///
     /// # Panics
     /// When `range` is not inside `other`, or the batch would grow beyond
@@ -61,8 +133,28 @@ impl Batch {
         let (from, to) = (other.start_of(range.start), other.start_of(range.end));
         let offset = self.offset_for(to - from);
         self.bytes.extend_from_slice(&other.bytes[from..to]);
-        self.entries
-            .extend(other.entries[range].iter().map(|e| EntryMeta { start: e.start - from as u32 + offset, ..*e }));
+        self.entries.extend(
+            other.entries[range.clone()].iter().map(|e| EntryMeta { start: e.start - from as u32 + offset, ..*e }),
+        );
+        self.append_cells(other, range);
+    }
+
+    fn append_cells(&mut self, other: &Batch, range: std::ops::Range<usize>) {
+        if self.entries.len() == range.len() && self.cells.is_empty() {
+            self.columns.clone_from(&other.columns);
+        }
+        for index in range {
+            let at = self.cells.len();
+            self.cells.extend(std::iter::repeat_n(Cell::NONE, self.columns().len()));
+            for column in 0..self.columns().len() {
+                let theirs = other.column(&self.columns()[column]);
+                let text = theirs.and_then(|theirs| other.text(other.cells[index * other.columns().len() + theirs]));
+                if let Some(text) = text {
+                    self.cells[at + column] = Cell { start: self.texts.len() as u32, len: text.len() as u32 };
+                    self.texts.extend_from_slice(text.as_bytes());
+                }
+            }
+        }
     }
 
     /// How many payloads the batch holds.
@@ -96,7 +188,10 @@ impl Batch {
     /// The heap memory the batch keeps, used or not.
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {
-        self.bytes.capacity() + self.entries.capacity() * size_of::<EntryMeta>()
+        self.bytes.capacity()
+            + self.texts.capacity()
+            + self.entries.capacity() * size_of::<EntryMeta>()
+            + self.cells.capacity() * size_of::<Cell>()
     }
 
     /// Every payload, each closed by a newline.
@@ -110,7 +205,7 @@ impl Batch {
     pub fn get(&self, index: usize) -> Option<Entry<'_>> {
         let meta = self.entries.get(index)?;
         let payload = &self.bytes[meta.start as usize..self.start_of(index + 1) - 1];
-        Some(Entry { payload, timestamp: meta.timestamp, level: meta.level })
+        Some(Entry { payload, timestamp: meta.timestamp, level: meta.level, batch: self, index })
     }
 
     /// The entries in order.
@@ -128,6 +223,8 @@ impl Batch {
         tail.append(self, at..self.len());
         self.bytes.truncate(self.start_of(at));
         self.entries.truncate(at);
+        // What the cells of the tail said stays behind, until the batch is cleared.
+        self.cells.truncate(at * self.columns().len());
         tail
     }
 
@@ -135,6 +232,8 @@ impl Batch {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+        self.cells.clear();
+        self.texts.clear();
     }
 
     fn start_of(&self, index: usize) -> usize {
@@ -180,6 +279,34 @@ mod tests {
         target.append(&source, 4..4);
         assert_eq!(texts(&target), ["x", "bb", "ccc"]);
         assert_eq!(target.lines(), b"x\nbb\nccc\n");
+    }
+
+    #[test]
+    fn cells_travel_with_their_entries() {
+        let columns: Arc<[String]> = ["app", "zone"].map(String::from).into();
+        let mut source = Batch::with_columns(columns);
+        for (index, line) in ["a", "b", "c"].into_iter().enumerate() {
+            source.push(line.as_bytes(), 0, Level::INFO);
+            source.set_cell(0, &format!("app-{index}"));
+            if index == 1 {
+                source.set_cell(1, "eu");
+            }
+        }
+        let cells = |batch: &Batch| -> Vec<[Option<String>; 2]> {
+            batch.iter().map(|entry| [0, 1].map(|column| entry.cell(column).map(str::to_owned))).collect()
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let mut target = Batch::new();
+        target.append(&source, 1..3);
+        assert_eq!((target.column("zone"), target.column("other")), (Some(1), None));
+        assert_eq!(cells(&target), [[some("app-1"), some("eu")], [some("app-2"), None]]);
+        let tail = target.split_off(1);
+        assert_eq!((cells(&target), cells(&tail)), (vec![[some("app-1"), some("eu")]], vec![[some("app-2"), None]]));
+        let mut zones = Batch::with_columns(["zone".to_owned()].into());
+        zones.push(b"x", 0, Level::INFO);
+        zones.append(&source, 1..2);
+        assert_eq!(zones.get(1).and_then(|entry| entry.cell(0)), Some("eu"), "columns are matched by name");
+        assert_eq!(zones.get(0).and_then(|entry| entry.cell(0)), None);
     }
 
     #[test]

@@ -4,8 +4,10 @@ use crate::wire::{Reader, encode_named};
 use crate::{Callsite, Level, TraceContext, Value};
 
 mod fields;
+mod held;
 
 pub use fields::{EncodedFields, Enrichment};
+pub use held::HeldEvent;
 
 /// What a caller wrote into a lane. Write-once: no stage changes it.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +70,7 @@ pub(crate) struct UncheckedField<'e> {
 }
 
 /// The memory in which stages change an event; reused from event to event.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct EventBuffers {
     entries: Vec<FieldEntry>,
     /// Encoded values, and the names that are not `'static`, of what stages added or replaced.
@@ -136,6 +138,19 @@ impl<'a> Event<'a> {
         // Damaged bytes would be a bug of ours. The event keeps what could be read and says so.
         event.buffers.damaged = event.index_arguments().is_none() | event.index_context().is_none();
         event
+    }
+
+    /// Goes on with a record where another stage left off: `buffers` are those with which it was
+    /// opened, as that stage left them.
+    #[must_use]
+    pub fn resume(record: Record<'a>, buffers: &'a mut EventBuffers) -> Self {
+        Self { record, buffers }
+    }
+
+    /// A copy that outlives the event's slot: for filters that hold events back.
+    #[must_use]
+    pub fn hold(&self) -> HeldEvent {
+        HeldEvent::of(&self.record, self.buffers)
     }
 
     /// When it was logged, in nanoseconds since the Unix epoch.

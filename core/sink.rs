@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{Batch, Health};
+use crate::{Batch, Entry, Health};
 
 /// A destination for batches.
 ///
@@ -54,6 +54,31 @@ pub trait Sink: Send {
     fn batch_limits(&self) -> BatchLimits {
         BatchLimits::default()
     }
+
+    /// The fields whose values it wants beside each line, as text: see [`Batch::column`]. Taken
+    /// from the event after redaction. Default none. Asked once.
+    fn columns(&self) -> &[String] {
+        &[]
+    }
+
+    /// The stream to which an entry belongs. A sink that answers differently for different
+    /// entries gets batches of one stream each; those of one stream arrive in order, one after
+    /// the other. Default: everything is one stream.
+    fn stream_of(&self, batch: &Batch, entry: &Entry<'_>) -> u64 {
+        let _ = (batch, entry);
+        0
+    }
+
+    /// How many batches of different streams may be under way at once. Default 1. Above that the
+    /// engine asks for [replicas](Self::replicate), each with a thread of its own.
+    fn in_flight(&self) -> usize {
+        1
+    }
+
+    /// A second instance for a second thread, not started yet. Default none.
+    fn replicate(&self) -> Option<Box<dyn Sink>> {
+        None
+    }
 }
 
 impl<S: Sink + ?Sized> Sink for Box<S> {
@@ -77,6 +102,18 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
     }
     fn batch_limits(&self) -> BatchLimits {
         (**self).batch_limits()
+    }
+    fn columns(&self) -> &[String] {
+        (**self).columns()
+    }
+    fn stream_of(&self, batch: &Batch, entry: &Entry<'_>) -> u64 {
+        (**self).stream_of(batch, entry)
+    }
+    fn in_flight(&self) -> usize {
+        (**self).in_flight()
+    }
+    fn replicate(&self) -> Option<Box<dyn Sink>> {
+        (**self).replicate()
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Enrichment, Event, Health};
+use crate::{Enrichment, Event, Health, HeldEvent, Level};
 
 /// What a filter decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,9 @@ pub enum Verdict {
     Keep,
     /// The event ends here, counted as filtered by this filter.
     Drop,
+    /// The filter made a copy with [`Event::hold`], and will give it back through
+    /// [`Filter::release`]; until then the event counts as being in its lane.
+    Hold,
 }
 
 /// What a processor did with a line.
@@ -83,11 +86,32 @@ macro_rules! stage_hooks {
 pub trait Filter: Send {
     stage_hooks!(Filter);
 
-    /// Keeps or drops the event.
+    /// Keeps or drops the event, or holds it back. A filter may mark an event that it keeps, by
+    /// adding a field. Time, where it matters, is the event's own `timestamp`.
     ///
     /// # Errors
-    /// When it cannot decide: the event is kept.
-    fn filter(&mut self, event: &Event<'_>) -> Result<Verdict, StageError>;
+    /// When it cannot decide: the event is kept, without marks.
+    fn filter(&mut self, event: &mut Enrichment<'_, '_>) -> Result<Verdict, StageError>;
+
+    /// Whether it ever answers [`Verdict::Hold`]. Asked once, before the first event.
+    fn holds(&self) -> bool {
+        false
+    }
+
+    /// Gives back one event that was held and is to go on now, behind this filter. Asked again and
+    /// again until there is none: after each event that the filter saw (what is released goes
+    /// first), between rounds with the time `now` in nanoseconds since the Unix epoch, and with
+    /// `all` at a flush and at the end, when everything held must be given back.
+    fn release(&mut self, now: u64, all: bool) -> Option<HeldEvent> {
+        let _ = (now, all);
+        None
+    }
+
+    /// The level below which it drops every event, if that is all it does: such a filter, alone,
+    /// is asked at the log call itself. Default none.
+    fn min_level(&self) -> Option<Level> {
+        None
+    }
 }
 
 /// Adds fields to events.
@@ -116,6 +140,17 @@ pub trait Redactor: Send {
 /// Changes encoded events.
 pub trait Processor: Send {
     stage_hooks!(Processor);
+
+    /// Whether it looks into the JSON of a line. Default yes. Behind a processor that
+    /// [`wraps`](Self::wraps) there is nothing to see, and such an engine is not built.
+    fn reads_json(&self) -> bool {
+        true
+    }
+
+    /// Whether its lines hide the event's JSON in another form (encrypted, compressed). Default no.
+    fn wraps(&self) -> bool {
+        false
+    }
 
     /// Looks at one line of JSON and leaves it, drops it, or writes another into `out`, which is
     /// empty.
@@ -171,7 +206,7 @@ macro_rules! closure_stage {
 }
 
 // `true` keeps the event.
-closure_stage!(Filter, (FnMut(&Event<'_>) -> bool), |f, event: &Event<'_>| filter -> Verdict {
+closure_stage!(Filter, (FnMut(&Event<'_>) -> bool), |f, event: &mut Enrichment<'_, '_>| filter -> Verdict {
     Ok(if f(event) { Verdict::Keep } else { Verdict::Drop })
 });
 closure_stage!(Enricher, (FnMut(&mut Enrichment<'_, '_>)), |f, event: &mut Enrichment<'_, '_>| enrich -> () {

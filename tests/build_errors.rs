@@ -194,7 +194,7 @@ macro_rules! stage {
     };
 }
 
-stage!(Filter, filter(&Event<'_>) -> Verdict, Verdict::Keep);
+stage!(Filter, filter(&mut Enrichment<'_, '_>) -> Verdict, Verdict::Keep);
 stage!(Enricher, enrich(&mut Enrichment<'_, '_>) -> (), ());
 stage!(Redactor, redact(&mut Event<'_>) -> (), ());
 stage!(Processor, process(&[u8], &mut Vec<u8>) -> Processed, Processed::Unchanged);

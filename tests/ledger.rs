@@ -81,7 +81,7 @@ impl Filter for ScriptedStage {
     fn name(&self) -> &str {
         self.name
     }
-    fn filter(&mut self, _: &Event<'_>) -> Result<Verdict, StageError> {
+    fn filter(&mut self, _: &mut logwheel::Enrichment<'_, '_>) -> Result<Verdict, StageError> {
         self.act().map(|drop| if drop { Verdict::Drop } else { Verdict::Keep })
     }
 }
@@ -131,7 +131,7 @@ impl Filter for Doorman {
     fn name(&self) -> &str {
         "doorman"
     }
-    fn filter(&mut self, _: &Event<'_>) -> Result<Verdict, StageError> {
+    fn filter(&mut self, _: &mut logwheel::Enrichment<'_, '_>) -> Result<Verdict, StageError> {
         let seen = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         if self.slow_every > 0 && seen.is_multiple_of(self.slow_every) {
             thread::sleep(Duration::from_millis(1));

@@ -339,7 +339,7 @@ impl logwheel::Filter for Watchman {
     fn name(&self) -> &str {
         "watchman"
     }
-    fn filter(&mut self, _: &Event<'_>) -> Result<logwheel::Verdict, logwheel::StageError> {
+    fn filter(&mut self, _: &mut logwheel::Enrichment<'_, '_>) -> Result<logwheel::Verdict, logwheel::StageError> {
         Ok(logwheel::Verdict::Keep)
     }
     fn stop(&mut self) -> Result<(), logwheel::StageError> {

@@ -215,13 +215,15 @@ impl Chain {
     ) -> Fate {
         let (filters, enrichers, redactors) = self.ends();
         while *position < filters {
-            match self.filters[*position].with(|stage| stage.filter(event)) {
+            let mut marked = Enrichment::new(event);
+            match self.filters[*position].with(|stage| stage.filter(&mut marked)) {
                 Ok(Verdict::Drop) => {
                     self.counts.stage_ended(*position);
                     return Fate::Filtered;
                 }
-                Ok(_) => {}
+                Ok(_) => marked.commit(),
                 Err(error) => {
+                    drop(marked);
                     self.recover(event, *position, &Failure::Error(error));
                 }
             }

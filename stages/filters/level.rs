@@ -1,6 +1,6 @@
 //! `level`: keeps what is severe enough.
 
-use logwheel_core::{Event, Filter, Level, StageError, Verdict};
+use logwheel_core::{Enrichment, Filter, Level, StageError, Verdict};
 
 /// Drops events below a level, or from a level on.
 ///
@@ -51,7 +51,11 @@ impl Filter for LevelFilter {
         Some(Box::new(*self))
     }
 
-    fn filter(&mut self, event: &Event<'_>) -> Result<Verdict, StageError> {
+    fn min_level(&self) -> Option<Level> {
+        self.drop_below.then_some(self.min_level)
+    }
+
+    fn filter(&mut self, event: &mut Enrichment<'_, '_>) -> Result<Verdict, StageError> {
         let is_below = event.level() < self.min_level;
         Ok(if is_below == self.drop_below { Verdict::Drop } else { Verdict::Keep })
     }
@@ -63,7 +67,7 @@ mod tests {
     use crate::testing::with_event;
 
     fn verdict(filter: &mut dyn Filter, level: Level) -> Verdict {
-        with_event(level, &[], |event| filter.filter(event)).unwrap()
+        with_event(level, &[], |event| filter.filter(&mut Enrichment::new(event))).unwrap()
     }
 
     #[test]
