@@ -14,7 +14,7 @@ use crate::delivery::{SinkLedger, SinkQueue};
 use crate::ledger::Ledger;
 use crate::ring::{Fill, Flags, SlotHeader, SlotWriter};
 use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Ordering};
-use crate::workers::{FlushRound, Task, WorkerCounts, WorkerTotals};
+use crate::workers::{FlushDesk, FlushRound, Task, WorkerCounts, WorkerTotals};
 
 /// A running pipeline.
 ///
@@ -33,7 +33,8 @@ pub(crate) struct Parts {
     pub(crate) workers: Vec<Arc<WorkerCounts>>,
     /// In an order in which a sink comes before its fallback.
     pub(crate) sinks: Vec<Arc<SinkQueue>>,
-    /// Workers that have not ended.
+    pub(crate) flushes: Arc<FlushDesk>,
+    /// Threads that have not ended.
     pub(crate) running: Arc<Running>,
     /// Nobody reads the lanes any more.
     pub(crate) swept: AtomicBool,
@@ -258,12 +259,7 @@ impl Parts {
         let began = Instant::now();
         let deadline = began + timeout.min(FOR_EVER);
         let failed = || if self.intake.is_closed() { FlushError::Closed } else { self.timed_out() };
-        let marked = self.mark_shared_lane(deadline).ok_or_else(failed)?;
-        let round = Arc::new(FlushRound::new(marked, self.intake.inboxes.len()));
-        for inbox in &self.intake.inboxes {
-            inbox.push(Task::Flush(Arc::clone(&round)));
-        }
-        if !round.wait(deadline, || self.is_swept()) {
+        if !self.flushes.flush(deadline, || self.begin_flush_round(deadline), || self.is_swept()) {
             return Err(failed());
         }
         // All at once, so that one that hangs does not keep the others from trying; then in order,
@@ -271,6 +267,16 @@ impl Parts {
         self.sinks.iter().for_each(|sink| sink.begin_flush());
         let hanging = self.sinks.iter().filter(|sink| !sink.flush(deadline)).count();
         if hanging > 0 { Err(failed()) } else { Ok(()) }
+    }
+
+    /// Asks every worker that reads lanes to say when it has carried what is there.
+    fn begin_flush_round(&self, deadline: Instant) -> bool {
+        let Some(marked) = self.mark_shared_lane(deadline) else { return false };
+        let round = Arc::new(FlushRound::new(&self.flushes, marked, self.intake.inboxes.len()));
+        for inbox in &self.intake.inboxes {
+            inbox.push(Task::Flush(Arc::clone(&round)));
+        }
+        true
     }
 
     fn is_swept(&self) -> bool {
