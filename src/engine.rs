@@ -12,7 +12,6 @@ use crate::builder::EngineBuilder;
 use crate::caller::{AttachError, Intake, Logger, attach_thread, on_pipeline_thread};
 use crate::delivery::{SinkLedger, SinkQueue};
 use crate::ledger::Ledger;
-use crate::ring::{Fill, Flags, SlotHeader, SlotWriter};
 use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Ordering};
 use crate::workers::{FlushDesk, FlushRound, Task, WorkerCounts, WorkerTotals};
 
@@ -283,25 +282,11 @@ impl Parts {
         self.swept.load(Ordering::Acquire)
     }
 
-    /// Publishes an empty event: when it is consumed, so is everything published before it. Says
-    /// how many slots are consumed then.
+    /// As [`Intake::mark_shared_lane`], again and again while the lane is full.
     fn mark_shared_lane(&self, deadline: Instant) -> Option<u64> {
-        struct Marker {
-            ticks: u64,
-        }
-
-        impl Fill for Marker {
-            fn header(&self) -> SlotHeader {
-                SlotHeader { ticks: self.ticks, flags: Flags::MARKER, ..SlotHeader::default() }
-            }
-
-            fn fill(&self, _: &mut SlotWriter<'_>) {}
-        }
-
-        let mut lane = self.intake.shared.writer();
         loop {
-            if lane.try_publish(&Marker { ticks: self.intake.clock.now() }).is_ok() {
-                return Some(lane.published());
+            if let Some(marked) = self.intake.mark_shared_lane() {
+                return Some(marked);
             }
             if Instant::now() >= deadline || self.is_swept() {
                 return None;

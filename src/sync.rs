@@ -8,10 +8,15 @@ mod real {
     pub(crate) use std::time::Instant;
 
     pub(crate) use crossbeam_queue::{ArrayQueue, SegQueue};
-    pub(crate) use parking_lot::{Condvar, Mutex};
+    pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 
     pub(crate) mod thread {
-        pub(crate) use std::thread::{Thread, park, park_timeout};
+        pub(crate) use std::thread::{JoinHandle, Thread, park, park_timeout};
+
+        /// The thread behind a handle, to wake it.
+        pub(crate) fn of(handle: &JoinHandle<()>) -> Thread {
+            handle.thread().clone()
+        }
     }
 }
 

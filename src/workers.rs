@@ -22,6 +22,9 @@ mod reading;
 mod topology;
 mod wait;
 
+#[cfg(all(test, logwheel_loom))]
+mod models;
+
 pub use chain::{ProcessFailure, RedactFailure};
 pub(crate) use chain::{StageSet, panic_text};
 pub use counts::{StageKind, StageTotals};

@@ -6,7 +6,7 @@ use logwheel_core::Level;
 use super::{CallerCounts, CallerTotals};
 use crate::clock::TickClock;
 use crate::config::{Config, SHARED_LANE_FACTOR};
-use crate::ring::{LaneWriter, OverflowPool, SharedLane, private_lane};
+use crate::ring::{Fill, Flags, LaneWriter, OverflowPool, SharedLane, SlotHeader, SlotWriter, private_lane};
 use crate::sync::{Arc, AtomicBool, AtomicU8, Condvar, Mutex, Ordering};
 use crate::workers::{Inbox, Task};
 
@@ -146,14 +146,14 @@ impl Intake {
     }
 
     /// A private lane, made on the spot if need be: takes about a millisecond then.
-    pub(super) fn attached_lane(&self) -> Option<LaneWriter> {
+    pub(crate) fn attached_lane(&self) -> Option<LaneWriter> {
         let lane = self.pool.lock().take();
         self.spares_low.store(true, Ordering::Relaxed);
         lane.or_else(|| self.make_lane(LanePool::may_grow))
     }
 
     /// A thread does not need its lane any more.
-    pub(super) fn give_back(&self, lane: LaneWriter) {
+    pub(crate) fn give_back(&self, lane: LaneWriter) {
         let mut pool = self.pool.lock();
         if !pool.closed {
             pool.free.push(lane);
@@ -226,6 +226,15 @@ impl Intake {
         Some(writer)
     }
 
+    /// Publishes an empty event into the shared lane: when it is consumed, so is everything that was
+    /// published there before it, whatever claims were unfinished. Says how many slots are consumed
+    /// then; nothing if the lane is full.
+    pub(crate) fn mark_shared_lane(&self) -> Option<u64> {
+        let mut lane = self.shared.writer();
+        lane.try_publish(&Marker { ticks: self.clock.now() }).ok()?;
+        Some(lane.published())
+    }
+
     /// How many private lanes there are.
     pub(crate) fn private_lanes(&self) -> usize {
         self.pool.lock().lanes
@@ -253,6 +262,19 @@ impl Intake {
         self.strays.add_to(&mut totals);
         totals
     }
+}
+
+/// No event: a flush or the shutdown finds it by its place.
+struct Marker {
+    ticks: u64,
+}
+
+impl Fill for Marker {
+    fn header(&self) -> SlotHeader {
+        SlotHeader { ticks: self.ticks, flags: Flags::MARKER, ..SlotHeader::default() }
+    }
+
+    fn fill(&self, _: &mut SlotWriter<'_>) {}
 }
 
 impl LanePool {

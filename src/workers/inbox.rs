@@ -33,8 +33,8 @@ pub(crate) struct Inbox {
 impl Inbox {
     /// Names the thread that is to be woken. Called once, by who started it, before anyone who
     /// may leave tasks is started: so nobody can find a worker that has not been named yet.
-    pub(crate) fn attended_by(&self, thread: &Thread) {
-        let _ = self.thread.set(thread.clone());
+    pub(crate) fn attended_by(&self, thread: Thread) {
+        let _ = self.thread.set(thread);
     }
 
     /// Leaves a task and wakes the worker.

@@ -148,14 +148,14 @@ impl Belt {
     }
 
     /// Hands a tray on and wakes the worker.
-    pub(super) fn put(&self, tray: Box<Tray>) {
+    pub(in crate::workers) fn put(&self, tray: Box<Tray>) {
         if self.trays.push(tray).is_err() {
             unreachable!("a belt holds as many trays as there are");
         }
         self.to.wake();
     }
 
-    pub(super) fn take(&self) -> Option<Box<Tray>> {
+    pub(in crate::workers) fn take(&self) -> Option<Box<Tray>> {
         self.trays.pop()
     }
 }
