@@ -404,3 +404,32 @@ fn with_block_and_a_timeout_a_big_event_is_cut_or_dropped_when_it_is_over() {
         assert_eq!(handle.len() as u64, 2 - dropped);
     }
 }
+
+#[test]
+fn a_burst_after_idle_loses_nothing_by_default_and_an_exact_number_with_drop() {
+    const BURST: u64 = 100_000;
+    for on_full in [OnFull::Wait, OnFull::Drop] {
+        let memory = MemorySink::new();
+        let handle = memory.handle();
+        let builder = support::engine().on_full(on_full).diagnostics(|_| {});
+        // A busy machine may give the worker no time for as long as the default of 50 ms.
+        let engine = builder.full_wait(LONG).sink(memory).build().unwrap();
+        engine.attach_thread().unwrap();
+        let logger = engine.logger("t");
+        info!(logger, "m", n = BURST);
+        engine.flush(LONG).unwrap();
+        // Idle: the worker is asleep when the burst comes.
+        std::thread::sleep(Duration::from_millis(100));
+        (0..BURST).for_each(|n| info!(logger, "m", n));
+        let report = engine.shutdown(LONG);
+        let ledger = &report.ledger;
+        assert!(report.complete && ledger.is_balanced(), "{ledger}");
+        assert_eq!(ledger.submitted, BURST + 1);
+        let received = numbers(&handle);
+        assert_eq!(received.len() as u64 + dropped_as_full(ledger), BURST + 1, "{ledger}");
+        assert!(received[1..].is_sorted_by(|a, b| a < b), "in order, each once");
+        if on_full == OnFull::Wait {
+            assert_eq!(dropped_as_full(ledger), 0, "{ledger}");
+        }
+    }
+}

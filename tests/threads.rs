@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 use logwheel::{AttachError, Lanes, Logger, MemorySink, NullSink, OnFull, info};
 use support::{
@@ -218,4 +219,120 @@ fn engines_that_come_and_go_on_one_thread_give_their_memory_back() {
         let grown = now.saturating_sub(before);
         assert!(grown < 200 << 20, "grown by {} MiB", grown >> 20);
     }
+}
+
+#[test]
+fn tens_of_thousands_of_threads_that_log_once_lose_nothing() {
+    const THREADS: u64 = 20_000;
+    const AT_ONCE: u64 = 50;
+    let engine = small().on_full(OnFull::Block).sink(NullSink).build().unwrap();
+    let before = resident_bytes();
+    for round in 0..THREADS / AT_ONCE {
+        thread::scope(|scope| {
+            for index in 0..AT_ONCE {
+                let logger = engine.logger("t");
+                scope.spawn(move || info!(logger, "m", n = round * AT_ONCE + index));
+            }
+        });
+    }
+    if let (Some(before), Some(now)) = (before, resident_bytes()) {
+        let grown = now.saturating_sub(before);
+        assert!(grown < 100 << 20, "grown by {} MiB", grown >> 20);
+    }
+    let report = engine.shutdown(LONG);
+    assert!(report.complete && report.ledger.is_balanced(), "{}", report.ledger);
+    assert_eq!((report.ledger.submitted, report.ledger.dispatched), (THREADS, THREADS));
+}
+
+#[test]
+fn a_runtime_with_a_large_blocking_pool_does_not_eat_the_private_lanes() {
+    const TASKS: u64 = 400;
+    const MAX_LANES: usize = 4;
+    let memory = MemorySink::new();
+    let handle = memory.handle();
+    let engine = small()
+        .max_lanes(MAX_LANES)
+        .reserved_lanes(2)
+        .on_full(OnFull::Block)
+        .identity(true)
+        .sink(memory)
+        .build()
+        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(200).build().unwrap();
+    let gate = support::Gate::new();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|thread| {
+            let (logger, gate) = (engine.logger("t"), gate.clone());
+            runtime.spawn_blocking(move || {
+                for n in 0..3u64 {
+                    info!(logger, "m", thread, n);
+                }
+                // So that the pool grows to its limit.
+                gate.pass();
+            })
+        })
+        .collect();
+    gate.wait_for_arrivals(200);
+    // All of the pool has logged, and it shares a lane.
+    engine.flush(LONG).unwrap();
+    let lines = handle.lines();
+    assert!(lines.len() >= 600 && lines.iter().all(|line| line.contains("-0-")), "{} lines", lines.len());
+    // A thread that needs a lane still gets one.
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            engine.attach_thread().unwrap();
+            info!(engine.logger("t"), "m", thread = TASKS, n = 0u64);
+        });
+    });
+    gate.open();
+    runtime.block_on(async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    assert!(private_lanes(&engine) <= MAX_LANES, "{engine:?}");
+    let report = engine.shutdown(LONG);
+    assert!(report.complete && report.ledger.is_balanced(), "{}", report.ledger);
+    let lines = handle.lines();
+    assert_eq!(lines.len() as u64, 3 * TASKS + 1);
+    assert_unique(&thread_and_number(&lines));
+}
+
+#[test]
+fn lanes_that_nobody_needs_any_more_are_freed_and_made_again() {
+    const RUSH: usize = 12;
+    let memory = MemorySink::new();
+    let handle = memory.handle();
+    let engine = small()
+        .reserved_lanes(1)
+        .lane_idle(Duration::from_millis(20))
+        .on_full(OnFull::Block)
+        .identity(true)
+        .sink(memory)
+        .build()
+        .unwrap();
+    for rush in 0..3u64 {
+        let barrier = Barrier::new(RUSH);
+        thread::scope(|scope| {
+            for index in 0..RUSH as u64 {
+                let (engine, barrier) = (&engine, &barrier);
+                scope.spawn(move || {
+                    engine.attach_thread().unwrap();
+                    barrier.wait();
+                    info!(engine.logger("t"), "m", thread = rush * RUSH as u64 + index, n = 0u64);
+                });
+            }
+        });
+        assert!(private_lanes(&engine) >= RUSH, "{engine:?}");
+        // The reserve and one spare are kept.
+        wait_until("the lanes of the rush are gone", || private_lanes(&engine) <= 2);
+        engine.flush(LONG).unwrap();
+        let lanes: HashSet<_> =
+            events(&handle).iter().map(|event| event["_seq"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(lanes.len(), RUSH * (rush as usize + 1), "numbers of lanes do not come back");
+    }
+    let report = engine.shutdown(LONG);
+    assert!(report.complete && report.ledger.is_balanced(), "{}", report.ledger);
+    assert_eq!(handle.len(), 3 * RUSH);
 }

@@ -12,18 +12,32 @@ pub(crate) use std::time::Instant;
 
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
-pub(crate) mod thread {
-    use std::time::Duration;
+/// As in std, a token; here on a lock, since loom's own `unpark` also wakes a thread that waits for
+/// something else.
+#[derive(Debug, Default)]
+pub(crate) struct Parker {
+    token: Mutex<bool>,
+    woken: Condvar,
+}
 
-    pub(crate) use loom::thread::{Thread, park};
+impl Parker {
+    /// Whole engines are not modelled: their threads are not loom's.
+    pub(crate) fn belongs_to(&self, _: &std::thread::Thread) {}
 
-    /// Whole engines are not modelled.
-    pub(crate) fn of(_: &std::thread::JoinHandle<()>) -> Thread {
-        unreachable!("a model starts its threads itself")
+    pub(crate) fn park(&self, timeout: Option<Duration>) {
+        if timeout.is_some() {
+            return loom::thread::yield_now();
+        }
+        let mut token = self.token.lock();
+        while !*token {
+            self.woken.wait(&mut token);
+        }
+        *token = false;
     }
 
-    pub(crate) fn park_timeout(_: Duration) {
-        loom::thread::yield_now();
+    pub(crate) fn unpark(&self) {
+        *self.token.lock() = true;
+        self.woken.notify_one();
     }
 }
 
@@ -98,30 +112,6 @@ impl Condvar {
 
     pub(crate) fn notify_all(&self) {
         self.0.notify_all();
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct OnceLock<T> {
-    value: std::sync::OnceLock<T>,
-    is_set: AtomicBool,
-}
-
-impl<T> Default for OnceLock<T> {
-    fn default() -> Self {
-        Self { value: std::sync::OnceLock::new(), is_set: AtomicBool::new(false) }
-    }
-}
-
-impl<T> OnceLock<T> {
-    pub(crate) fn set(&self, value: T) -> Result<(), T> {
-        let set = self.value.set(value);
-        self.is_set.store(true, Ordering::Release);
-        set
-    }
-
-    pub(crate) fn get(&self) -> Option<&T> {
-        self.is_set.load(Ordering::Acquire).then(|| self.value.get()).flatten()
     }
 }
 

@@ -6,8 +6,7 @@ use crossbeam_utils::CachePadded;
 
 use super::FlushRound;
 use crate::ring::LaneReader;
-use crate::sync::thread::{self, Thread};
-use crate::sync::{Arc, AtomicBool, OnceLock, Ordering, SegQueue};
+use crate::sync::{Arc, AtomicBool, Ordering, Parker, SegQueue};
 
 /// Something for a worker to do between rounds, in this order.
 pub(crate) enum Task {
@@ -24,19 +23,13 @@ pub(crate) enum Task {
 #[derive(Default)]
 pub(crate) struct Inbox {
     tasks: SegQueue<Task>,
-    /// The worker's thread.
-    thread: OnceLock<Thread>,
+    /// Where the worker sleeps.
+    pub(super) parker: Parker,
     /// The worker is about to sleep, or asleep. A hint reads it without any ordering.
     parked: CachePadded<AtomicBool>,
 }
 
 impl Inbox {
-    /// Names the thread that is to be woken. Called once, by who started it, before anyone who
-    /// may leave tasks is started: so nobody can find a worker that has not been named yet.
-    pub(crate) fn attended_by(&self, thread: Thread) {
-        let _ = self.thread.set(thread);
-    }
-
     /// Leaves a task and wakes the worker.
     pub(crate) fn push(&self, task: Task) {
         self.tasks.push(task);
@@ -51,9 +44,7 @@ impl Inbox {
     /// makes the latter return at once.
     pub(crate) fn wake(&self) -> bool {
         let sleeps = self.parked.load(Ordering::Relaxed);
-        if let Some(thread) = self.thread.get() {
-            thread.unpark();
-        }
+        self.parker.unpark();
         sleeps
     }
 
@@ -68,10 +59,7 @@ impl Inbox {
     pub(crate) fn park(&self, timeout: Option<Duration>) {
         self.parked.store(true, Ordering::Relaxed);
         // A wake since the worker last looked at its tasks makes this return at once.
-        match timeout {
-            Some(timeout) => thread::park_timeout(timeout),
-            None => thread::park(),
-        }
+        self.parker.park(timeout);
         self.parked.store(false, Ordering::Relaxed);
     }
 }

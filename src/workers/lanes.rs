@@ -114,7 +114,7 @@ impl LaneSet {
         let mut horizon = now;
         let shared_carried = self.shared_carried().unwrap_or_else(|| self.intake.shared.state.consumed());
         self.merge.clear();
-        let mut opened = 0;
+        let (mut opened, mut waits_for_shared) = (0, false);
         for (position, lane) in self.lanes.iter_mut().enumerate() {
             lane.carried = 0;
             let limit = lane.limit.min(most);
@@ -127,6 +127,7 @@ impl LaneSet {
             if !lane.reader.state().may_begin(shared_carried) {
                 // Its owner's events in the shared lane come first; others must not overtake it.
                 horizon = horizon.min(oldest);
+                waits_for_shared = true;
                 continue;
             }
             if open == limit {
@@ -157,7 +158,24 @@ impl LaneSet {
                 }
             }
         }
+        if left == most && waits_for_shared && self.carry_one_of_shared(&mut carry) {
+            return Round::Carried;
+        }
         if left < most { Round::Carried } else { Round::Waiting }
+    }
+
+    /// A lane waits for the shared one, whose next event seems to be younger than what waits: the
+    /// clocks of two cores differ a little. The order of claims decides, or both would wait for
+    /// ever.
+    #[cold]
+    fn carry_one_of_shared(&mut self, carry: &mut impl FnMut(usize, &Lane, Slot<'_>)) -> bool {
+        let Some(position) = self.lanes.iter().position(|lane| lane.is_shared() && lane.reader.opened() > 0) else {
+            return false;
+        };
+        let lane = &mut self.lanes[position];
+        carry(position, lane, lane.reader.slot(0));
+        lane.carried = 1;
+        true
     }
 
     /// Gives back what the last round carried.

@@ -96,7 +96,6 @@ fn work(intake: &Arc<Intake>, inbox: &Inbox, sleep: Sleep, mut carry: impl FnMut
 fn start_worker(intake: &Arc<Intake>, inbox: &Arc<Inbox>, sleep: Sleep, carried: &Carried) -> thread::JoinHandle<()> {
     let (intake, own, carried) = (Arc::clone(intake), Arc::clone(inbox), Arc::clone(carried));
     let worker = thread::spawn(move || work(&intake, &own, sleep, |number| carried.lock().unwrap().push(number)));
-    inbox.attended_by(worker.thread().clone());
     worker
 }
 
@@ -134,7 +133,6 @@ fn an_explicit_wake_is_never_lost() {
                 }
             }
         });
-        inbox.attended_by(worker.thread().clone());
         inbox.push(Task::Stop { shared_target: 0 });
         inbox.push(Task::Stop { shared_target: 0 });
         worker.join().unwrap();
@@ -158,7 +156,6 @@ fn a_missed_hint_costs_a_park_and_no_event() {
                 inbox.park(Some(Duration::from_millis(5)));
             }
         });
-        inboxes[0].attended_by(worker.thread().clone());
         publish(&mut intake.shared.writer(), 7);
         inboxes[0].hint();
         worker.join().unwrap();
@@ -205,7 +202,6 @@ fn a_move_between_the_lanes_of_two_workers_keeps_the_order_of_what_they_append()
                         appended.store(number, Ordering::Relaxed);
                     });
                 });
-                inboxes[index].attended_by(worker.thread().clone());
                 worker
             })
             .into();
@@ -336,8 +332,6 @@ fn a_tray_that_is_handed_on_wakes_its_worker() {
                 }
             }
         });
-        inboxes[1].attended_by(next.thread().clone());
-        inboxes[0].attended_by(thread::current());
         forth.put(Box::default());
         let mut sent = 1;
         let mut returned = 0;

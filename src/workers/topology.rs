@@ -12,7 +12,7 @@ use crate::config::{Config, Pin, Topology, Wait};
 use crate::cores::{Cores, pin_to};
 use crate::delivery::SinkQueue;
 use crate::diagnostics::{Diagnostics, Severity};
-use crate::sync::{Arc, thread};
+use crate::sync::Arc;
 
 /// The topology, decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Crew {
                 run();
             });
             let handle = spawn(name, pinned)?;
-            inbox.attended_by(thread::of(&handle));
+            inbox.parker.belongs_to(handle.thread());
             threads.push(handle);
             io::Result::Ok(())
         };

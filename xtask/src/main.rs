@@ -1,7 +1,8 @@
-//! The project's chores: `cargo xtask test | bench | fuzz`.
+//! The project's chores: `cargo xtask test | bench | fuzz | loom`.
 #![forbid(unsafe_code)]
 
 mod fuzz;
+mod loom;
 mod step;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ Usage: cargo xtask <command>
   test                         format, lints, tests, lean build, docs, fuzz replay; stops at the first failure
   bench [arguments…]           the benches of the package logwheel; the arguments go to them
   fuzz <target> [--seconds N]  a fuzz target on nightly, for 60 seconds by default
+  loom [--mutants]             the models of the protocols between threads; or that each fails on wrong code
   help                         this text";
 
 fn main() -> ExitCode {
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["bench", arguments @ ..] => bench(arguments),
         ["fuzz", arguments @ ..] => fuzz::run(arguments),
+        ["loom", arguments @ ..] => loom::run(arguments),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -48,6 +51,8 @@ fn test() -> Result<(), Failure> {
     Step::cargo("fmt --all --check").run()?;
     Step::cargo("clippy --workspace --all-targets --all-features -- -D warnings").run()?;
     Step::cargo("test --workspace --all-features").run()?;
+    topologies()?;
+    loom::models()?;
     // The lean build must not lean on a feature.
     Step::cargo("check -p logwheel --no-default-features").run()?;
     Step::cargo("doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings").run()?;
@@ -56,6 +61,20 @@ fn test() -> Result<(), Failure> {
         Step::cargo("test --manifest-path fuzz/Cargo.toml").arg("--target-dir").arg(&step::target_dir()).run()?;
     }
     println!("xtask: all steps passed");
+    Ok(())
+}
+
+/// The engine's tests once more, in each topology and wait strategy.
+fn topologies() -> Result<(), Failure> {
+    const WAITS: [&str; 4] = ["adaptive", "yield", "sleep", "busy_spin"];
+    for (topology, wait) in ["fused", "per_stage"].iter().flat_map(|topology| WAITS.map(|wait| (topology, wait))) {
+        let step =
+            Step::cargo("test -p logwheel --all-features --test ledger --test order --test panics --test threads")
+                .env("LOGWHEEL_TEST_TOPOLOGY", topology)
+                .env("LOGWHEEL_TEST_WAIT", wait);
+        // Workers that never sleep are not to be many at once.
+        if wait == "busy_spin" { step.arg("--").arg("--test-threads=1") } else { step }.run()?;
+    }
     Ok(())
 }
 
