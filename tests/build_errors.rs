@@ -170,14 +170,6 @@ fn one_error_lists_everything_that_is_wrong() {
     }
 }
 
-#[test]
-fn routes_to_sinks_that_do_not_exist_are_refused_and_the_nearest_name_suggested() {
-    let sinks = || Engine::builder().sink_with(NullSink, |sink| sink.name("errors"));
-    assert_one(sinks().route(Route::to(["erors"])), &["route 1", "\"erors\"", "did you mean \"errors\"?"]);
-    assert_one(sinks().route_fallback_sinks(["x"]), &["route_fallback_sinks", "\"x\"", "there are [\"errors\"]"]);
-    drop(sinks().route(Route::to(["*"])).route_overlap(false).build().unwrap());
-}
-
 /// A stage of any kind that does not start, or starts and counts its stops.
 #[derive(Clone)]
 struct Starter {

@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -12,7 +10,7 @@ use std::time::Duration;
 
 use logwheel::{
     Enricher, Enrichment, Event, Filter, Lanes, Ledger, Level, Logger, MemorySink, OnFull, OnOverflow, Overflow,
-    ProcessFailure, Processed, Processor, RedactFailure, Redactor, Report, RetrySettings, SinkOptions, SpoolSettings, SpoolSync, StageError,
+    ProcessFailure, Processed, Processor, RedactFailure, Redactor, Report, RetrySettings, SinkOptions, StageError,
     Value, Verdict, event, info,
 };
 use proptest::prelude::*;
@@ -165,7 +163,6 @@ struct SinkPlan {
     tiny_queue: bool,
     overflow: Overflow,
     fallback: bool,
-    spool: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -219,10 +216,10 @@ fn sink_plan() -> impl Strategy<Value = SinkPlan> {
         Just(Overflow::Block(Duration::from_millis(1))),
     ];
     let attempts = prop_oneof![Just(None), Just(Some(1)), Just(Some(3))];
-    (prop::collection::vec(deed, 0..7), attempts, any::<bool>(), overflow, any::<bool>(), any::<bool>()).prop_map(
-        |(mut deeds, max_attempts, tiny_queue, overflow, fallback, spool)| {
+    (prop::collection::vec(deed, 0..7), attempts, any::<bool>(), overflow, any::<bool>()).prop_map(
+        |(mut deeds, max_attempts, tiny_queue, overflow, fallback)| {
             deeds.push(Deed::Accept);
-            SinkPlan { deeds, max_attempts, tiny_queue, overflow, fallback, spool }
+            SinkPlan { deeds, max_attempts, tiny_queue, overflow, fallback }
         },
     )
 }
@@ -287,18 +284,7 @@ fn options(plan: &SinkPlan, name: &str, options: SinkOptions) -> SinkOptions {
         .max_attempts(plan.max_attempts);
     let options = options.name(name).retry(retry).overflow(plan.overflow).batch_max_age(Duration::from_millis(2));
     let options = if plan.fallback { options.fallback("spare") } else { options };
-    let options = if plan.spool { options.spool(spool()) } else { options };
     if plan.tiny_queue { options.batch_max_bytes(1_000).queue_bytes(3_000).batch_max_events(5) } else { options }
-}
-
-/// A spool of its own for one sink of one pipeline.
-fn spool() -> SpoolSettings {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ledger-spool-{number}"));
-    // An earlier run may have left one.
-    let _ = fs::remove_dir_all(&dir);
-    SpoolSettings::new(dir).sync(SpoolSync::Never)
 }
 
 /// Everything that counts for itself outside the engine.
@@ -599,7 +585,6 @@ fn a_sink_whose_queue_overflows_counts_what_it_lost() {
             tiny_queue: true,
             overflow,
             fallback: false,
-            spool: false,
         };
         let (ledger, _) = run_and_check(&Plan { sinks: vec![sink], ..smooth() });
         let sink = ledger.sink("scripted-0").unwrap();
@@ -617,7 +602,6 @@ fn what_a_sink_gives_up_goes_to_its_fallback_or_is_dropped_with_the_reason() {
             tiny_queue: true,
             overflow: Overflow::Block(LONG),
             fallback,
-            spool: false,
         };
         let (ledger, _) = run_and_check(&Plan { sinks: vec![sink], ..smooth() });
         let (sink, spare) = (ledger.sink("scripted-0").unwrap(), ledger.sink("spare").unwrap());
