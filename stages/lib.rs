@@ -14,11 +14,26 @@
 
 pub mod enrichers;
 pub mod filters;
+mod gauge;
+mod option;
+mod path;
+mod random;
 pub mod redactors;
 
+#[cfg(test)]
+#[path = "tests/support/mod.rs"]
+mod support;
 #[cfg(test)]
 mod testing;
 
 pub use enrichers::{Host, HostField, StaticFields};
-pub use filters::LevelFilter;
+pub use filters::{
+    AdaptiveSampling, AdaptiveSamplingBuilder, Dedupe, DedupeBuilder, DedupeMode, ExpressionError, FieldTest,
+    FillGauge, FirstOccurrence, FirstOccurrenceBuilder, LevelFilter, Literal, MatchAction, MatchFilter,
+    MatchFilterBuilder, OverflowAction, Predicate, PressureFilter, PressureFilterBuilder, PressureLevel,
+    PressureReading, PressureStep, RateLimit, RateLimitBuilder, Sampling, SamplingBuilder, TraceSampling,
+    TraceSamplingBuilder,
+};
+pub use gauge::Reading;
+pub use option::InvalidOption;
 pub use redactors::{FieldMask, FieldMaskError};
