@@ -26,7 +26,11 @@ mod support;
 #[cfg(test)]
 mod testing;
 
-pub use enrichers::{Host, HostField, StaticFields};
+pub use enrichers::{
+    BuildInfo, BuildInfoBuilder, ContextFields, ContextFieldsBuilder, EnvFields, EnvFieldsBuilder, Host, HostField,
+    HttpRequest, HttpRequestBuilder, Kubernetes, KubernetesBuilder, ProcessField, ProcessInfo, ProcessInfoBuilder,
+    StaticFields,
+};
 pub use filters::{
     AdaptiveSampling, AdaptiveSamplingBuilder, Dedupe, DedupeBuilder, DedupeMode, ExpressionError, FieldTest,
     FillGauge, FirstOccurrence, FirstOccurrenceBuilder, LevelFilter, Literal, MatchAction, MatchFilter,
