@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use hashlink::LinkedHashMap;
 use logwheel_core::wire::named_len;
 use logwheel_core::{Enrichment, Event, Filter, HeldEvent, StageError, Verdict};
 
 use super::event_time::EventTime;
-use super::keys::{BuildPrehashed, KeyHasher, parse_paths};
+use super::keys::{KeyHasher, OrderedMap, ordered_map, parse_paths};
 use crate::InvalidOption;
 use crate::option::{require, window_nanos};
 
@@ -56,7 +55,7 @@ pub struct Dedupe {
     /// The time that the engine told after the last event, if it did.
     idle_since: Option<u64>,
     /// In the order of their first events, which is that in which they end.
-    runs: LinkedHashMap<u64, Run, BuildPrehashed>,
+    runs: OrderedMap<Run>,
     held_bytes: usize,
     /// Ended: to be given back.
     ready: VecDeque<HeldEvent>,
@@ -217,7 +216,7 @@ impl DedupeBuilder {
             keys: KeyHasher::new(parse_paths("key_fields", &self.key_fields)?),
             time: EventTime::default(),
             idle_since: None,
-            runs: LinkedHashMap::with_hasher(BuildPrehashed::default()),
+            runs: ordered_map(if self.mode == DedupeMode::Consecutive { 1 } else { self.max_keys }),
             held_bytes: 0,
             ready: VecDeque::new(),
         })

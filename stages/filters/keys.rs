@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
-use hashlink::LruCache;
+use hashlink::LinkedHashMap;
 use logwheel_core::{Event, Health, StageError, Value};
 
 use crate::Reading;
@@ -110,15 +110,23 @@ impl Hasher for Prehashed {
     }
 }
 
-pub(crate) type BuildPrehashed = BuildHasherDefault<Prehashed>;
+/// Values by key, in an order.
+pub(crate) type OrderedMap<V> = LinkedHashMap<u64, V, BuildHasherDefault<Prehashed>>;
+
+/// A map for so many keys.
+///
+/// With room for twice as many, up to 100,000, it cleans up in place where keys come and go, and never
+/// takes more memory for its index. Entries take theirs as they come, and what is removed is reused.
+pub(crate) fn ordered_map<V>(max_keys: usize) -> OrderedMap<V> {
+    LinkedHashMap::with_capacity_and_hasher(2 * max_keys.min(50_000), BuildHasherDefault::default())
+}
 
 /// What is remembered by key: the least recently used key is forgotten when there are too many.
-///
-/// Takes memory as the number of keys grows, and none once it has been as large as it gets.
 #[derive(Debug)]
 pub(crate) struct KeyTable<V> {
     filter: &'static str,
-    entries: LruCache<u64, V, BuildPrehashed>,
+    /// The least recently used key comes first.
+    entries: OrderedMap<V>,
     max_keys: usize,
     warned: bool,
     tracked: Reading,
@@ -126,13 +134,12 @@ pub(crate) struct KeyTable<V> {
 
 impl<V> KeyTable<V> {
     pub(crate) fn new(filter: &'static str, max_keys: usize) -> Self {
-        let entries = LruCache::with_hasher(max_keys, BuildPrehashed::default());
-        Self { filter, entries, max_keys, warned: false, tracked: Reading::default() }
+        Self { filter, entries: ordered_map(max_keys), max_keys, warned: false, tracked: Reading::default() }
     }
 
     /// What is remembered of a key, which becomes the most recently used one.
     pub(crate) fn get_mut(&mut self, key: u64) -> Option<&mut V> {
-        self.entries.get_mut(&key)
+        self.entries.to_back(&key)
     }
 
     /// Remembers a key.
@@ -141,6 +148,9 @@ impl<V> KeyTable<V> {
     /// Once, when the table is 90 % full, and again after it was less than 80 % full: a warning for
     /// diagnostics. The key is remembered all the same.
     pub(crate) fn insert(&mut self, key: u64, value: V) -> Result<(), StageError> {
+        if self.entries.len() >= self.max_keys && !self.entries.contains_key(&key) {
+            self.entries.pop_front();
+        }
         self.entries.insert(key, value);
         self.tracked.set(self.entries.len() as f64);
         let (tracked, max_keys) = (self.entries.len(), self.max_keys);
@@ -158,10 +168,10 @@ impl<V> KeyTable<V> {
     /// before each new key, this keeps the table as small as it can be at a constant cost.
     pub(crate) fn forget(&mut self, is_useless: impl Fn(&V) -> bool) {
         for _ in 0..2 {
-            if self.entries.iter().next().is_none_or(|(_, value)| !is_useless(value)) {
+            if self.entries.front().is_none_or(|(_, value)| !is_useless(value)) {
                 return;
             }
-            self.entries.remove_lru();
+            self.entries.pop_front();
             self.tracked.set(self.entries.len() as f64);
             if self.entries.len() * 10 < self.max_keys * 8 {
                 self.warned = false;
