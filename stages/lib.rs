@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! lane ──▶ filters ──▶ enrichers ──▶ redactors ──▶ encode ──▶ processors ──▶ sinks
-//!          level       static        field_mask
-//!                      host
 //! ```
 //!
-//! Stages do no I/O and start no threads. Each is built with its constructor, tuned with setters
-//! named after its options, and runs on a worker of the engine. Users depend on the crate
+//! Each kind has a page with all its types, their options and an example: [`filters`], [`enrichers`],
+//! [`redactors`].
+//!
+//! Stages do no I/O and start no threads. Each is built with its constructor or builder, tuned with
+//! setters named after its options, and runs on a worker of the engine. Users depend on the crate
 //! `logwheel`, which re-exports all of this.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -27,16 +28,13 @@ mod support;
 mod testing;
 
 pub use enrichers::{
-    BuildInfo, BuildInfoBuilder, ContextFields, ContextFieldsBuilder, EnvFields, EnvFieldsBuilder, Host, HostField,
-    HttpRequest, HttpRequestBuilder, Kubernetes, KubernetesBuilder, ProcessField, ProcessInfo, ProcessInfoBuilder,
+    BuildInfo, ContextFields, EnvFields, Host, HostField, HttpRequest, Kubernetes, ProcessField, ProcessInfo,
     StaticFields,
 };
 pub use filters::{
-    AdaptiveSampling, AdaptiveSamplingBuilder, Dedupe, DedupeBuilder, DedupeMode, ExpressionError, FieldTest,
-    FillGauge, FirstOccurrence, FirstOccurrenceBuilder, LevelFilter, Literal, MatchAction, MatchFilter,
-    MatchFilterBuilder, OverflowAction, Predicate, PressureFilter, PressureFilterBuilder, PressureLevel,
-    PressureReading, PressureStep, RateLimit, RateLimitBuilder, Sampling, SamplingBuilder, TraceSampling,
-    TraceSamplingBuilder,
+    AdaptiveSampling, Dedupe, DedupeMode, ExpressionError, FillGauge, FirstOccurrence, LevelFilter, MatchAction,
+    MatchFilter, OverflowAction, Predicate, PressureFilter, PressureLevel, PressureReading, PressureStep, RateLimit,
+    Sampling, TraceSampling,
 };
 pub use gauge::Reading;
 pub use option::InvalidOption;

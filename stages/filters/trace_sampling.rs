@@ -91,6 +91,7 @@ impl TraceSampling {
             Located::Level(level) => level.name(),
             located => match located.value(&mut self.scratch) {
                 Value::Str(text) => text,
+                Value::Bytes(bytes) => std::str::from_utf8(bytes).ok()?,
                 Value::U64(number) => return Some(hash(itoa::Buffer::new().format(number))),
                 Value::I64(number) => return Some(hash(itoa::Buffer::new().format(number))),
                 Value::U128(number) => return Some(hash(itoa::Buffer::new().format(number))),

@@ -63,7 +63,7 @@ static ALLOCATOR: Counting = Counting;
 fn events(n: u64) -> Vec<TestEvent> {
     let event = |n: u64| {
         TestEvent::new(&format!("order {n} filled"))
-            .level(if n % 10 == 0 { Level::WARN } else { Level::INFO })
+            .level(if n.is_multiple_of(10) { Level::WARN } else { Level::INFO })
             .logger("orders")
             .at(n as f64 / 1_000.0)
             .field("user", Value::U64(n))
