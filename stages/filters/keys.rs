@@ -1,6 +1,6 @@
 //! A bounded table of what a filter remembers by key.
 
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use hashlink::LinkedHashMap;
 use logwheel_core::{Event, Health, StageError, Value};
@@ -19,64 +19,71 @@ use crate::path::{FieldPath, Located};
 pub(crate) struct KeyHasher {
     paths: Vec<FieldPath>,
     secret: RandomState,
+    /// What is hashed, reused from event to event: hashing it in one piece is cheaper than in many.
+    bytes: Vec<u8>,
     scratch: String,
 }
 
 impl KeyHasher {
     pub(crate) fn new(paths: Vec<FieldPath>) -> Self {
-        Self { paths, secret: RandomState::new(), scratch: String::new() }
+        Self { paths, secret: RandomState::new(), bytes: Vec::new(), scratch: String::new() }
     }
 
     /// The key of an event: its values at the paths.
     pub(crate) fn key(&mut self, event: &Event<'_>) -> u64 {
-        let mut hasher = self.secret.build_hasher();
+        self.bytes.clear();
         for path in &self.paths {
             match path.locate_in_envelope(event) {
-                None => hasher.write_u8(ABSENT),
-                Some(Located::Level(level)) => level.hash(&mut hasher),
-                Some(located) => hash_value(&located.value(&mut self.scratch), &mut hasher),
+                None => self.bytes.push(ABSENT),
+                Some(Located::Level(level)) => self.bytes.push(level.number()),
+                Some(located) => put_value(located.value(&mut self.scratch), &mut self.bytes),
             }
         }
-        hasher.finish()
+        self.finish()
     }
 
     /// The key of everything that an event says: level, logger, message and all fields, not its
     /// time and trace.
-    pub(crate) fn whole(&self, event: &Event<'_>) -> u64 {
-        let mut hasher = self.secret.build_hasher();
-        event.level().hash(&mut hasher);
-        event.logger().hash(&mut hasher);
-        hash_value(&event.message_value(), &mut hasher);
+    pub(crate) fn whole(&mut self, event: &Event<'_>) -> u64 {
+        self.bytes.clear();
+        self.bytes.push(event.level().number());
+        put_value(Value::Str(event.logger()), &mut self.bytes);
+        put_value(event.message_value(), &mut self.bytes);
         for (_, field) in event.fields() {
-            field.name.hash(&mut hasher);
-            hash_value(&field.value, &mut hasher);
+            put_value(Value::Str(field.name), &mut self.bytes);
+            put_value(field.value, &mut self.bytes);
+        }
+        self.finish()
+    }
+
+    fn finish(&mut self) -> u64 {
+        let mut hasher = self.secret.build_hasher();
+        hasher.write(&self.bytes);
+        // A rare giant is not kept.
+        if self.bytes.capacity() > KEEP {
+            self.bytes = Vec::new();
         }
         hasher.finish()
     }
 }
 
+/// No kind of a value.
 const ABSENT: u8 = 0xff;
+const KEEP: usize = 64 << 10;
 
-fn hash_value(value: &Value<'_>, hasher: &mut impl Hasher) {
-    // A number for the kind first; texts carry their length.
-    match value {
-        Value::Null => hasher.write_u8(0),
-        Value::Bool(v) => (1u8, v).hash(hasher),
-        Value::I64(v) => (2u8, i128::from(*v)).hash(hasher),
-        Value::U64(v) => (2u8, i128::from(*v)).hash(hasher),
-        Value::I128(v) => (2u8, v).hash(hasher),
-        Value::U128(v) => (3u8, v).hash(hasher),
-        Value::F64(v) => (4u8, v.to_bits()).hash(hasher),
-        Value::F32(v) => (5u8, v.to_bits()).hash(hasher),
-        Value::Str(v) => (6u8, v.as_bytes()).hash(hasher),
-        Value::Char(v) => (6u8, v.encode_utf8(&mut [0; 4]).as_bytes()).hash(hasher),
-        Value::Bytes(v) => (6u8, v).hash(hasher),
-        Value::Duration(v) => (7u8, v).hash(hasher),
-        Value::Json(v) => (8u8, v.as_bytes()).hash(hasher),
-        Value::Cut { kept, original_len } => (9u8, kept, original_len).hash(hasher),
-        // Formatted before the event entered its lane.
-        _ => hasher.write_u8(10),
-    }
+/// Appends a value in the encoding of events, which says its kind and length. Integers of the same
+/// number are the same, whatever their type, and so are texts.
+fn put_value(value: Value<'_>, bytes: &mut Vec<u8>) {
+    let mut character = [0; 4];
+    let value = match value {
+        Value::U64(v) => Value::I128(i128::from(v)),
+        Value::I64(v) => Value::I128(i128::from(v)),
+        Value::U128(v) => i128::try_from(v).map_or(Value::U128(v), Value::I128),
+        Value::Bytes(v) => std::str::from_utf8(v).map_or(Value::Bytes(v), Value::Str),
+        Value::Char(v) => Value::Str(v.encode_utf8(&mut character)),
+        value => value,
+    };
+    value.encode(bytes);
 }
 
 /// Reads a list of paths.
@@ -232,15 +239,19 @@ mod tests {
         for (index, key) in different.iter().enumerate() {
             assert!(!different[..index].contains(key), "number {index} meets an earlier one");
         }
-        assert_eq!(key(Some(Value::U64(7)), None), key(Some(Value::I64(7)), None));
+        let integers = [Value::U64(7), Value::I64(7), Value::U128(7), Value::I128(7)];
+        assert!(integers.iter().all(|value| key(Some(*value), None) == key(Some(Value::U64(7)), None)));
+        let texts = [Value::Str("x"), Value::Char('x'), Value::Bytes(b"x")];
+        assert!(texts.iter().all(|value| key(Some(*value), None) == key(text("x"), None)));
     }
 
     #[test]
     fn the_key_of_a_whole_event_leaves_out_time_and_trace_only() {
-        let keys = hasher(&[]);
-        let key = |event: TestEvent| event.open(|event| keys.whole(event));
+        let mut keys = hasher(&[]);
+        let mut key = |event: TestEvent| event.open(|event| keys.whole(event));
         let event = || TestEvent::new("m").logger("l").field("a", Value::U64(1)).scoped("s", Value::Bool(true));
-        assert_eq!(key(event()), key(event().at(3.0).trace(9)));
+        let later = key(event().at(3.0).trace(9));
+        assert_eq!(key(event()), later);
         for other in [
             event().level(logwheel_core::Level::WARN),
             event().logger("k"),
@@ -248,7 +259,8 @@ mod tests {
             TestEvent::new("n").logger("l").field("a", Value::U64(1)).scoped("s", Value::Bool(true)),
             TestEvent::new("m").logger("l").field("a", Value::U64(2)).scoped("s", Value::Bool(true)),
         ] {
-            assert_ne!(key(event()), key(other));
+            let (own, other) = (key(event()), key(other));
+            assert_ne!(own, other);
         }
     }
 
