@@ -47,8 +47,9 @@
 //! encode_named("method", &Value::Str("get"), &mut arguments);
 //! encode_named("status", &Value::U64(404), &mut arguments);
 //! let shape = Shape { named_arguments: true, ..Shape::default() };
+//! let level = Level::INFO;
 //! let record =
-//!     Record { timestamp: 0, level: Level::INFO, callsite: None, trace: None, shape, context: &[], arguments: &arguments };
+//!     Record { timestamp: 0, level, callsite: None, trace: None, shape, context: &[], arguments: &arguments };
 //! let mut buffers = EventBuffers::default();
 //! let mut event = Event::open(record, &mut buffers);
 //! for enricher in &mut enrichers {
@@ -56,7 +57,9 @@
 //!     enricher.enrich(&mut enrichment)?;
 //!     enrichment.commit();
 //! }
-//! for (name, expected) in [("service", "orders"), ("tenant", "none"), ("http_method", "GET"), ("http_status_class", "4xx")] {
+//! let expected =
+//!     [("service", "orders"), ("tenant", "none"), ("http_method", "GET"), ("http_status_class", "4xx")];
+//! for (name, expected) in expected {
 //!     assert!(matches!(event.get(name), Some(Value::Str(text)) if text == expected));
 //! }
 //! assert!(matches!(event.get("pid"), Some(Value::U64(pid)) if pid == u64::from(std::process::id())));

@@ -324,11 +324,12 @@ mod tests {
     #[test]
     fn the_longest_name_wins_and_of_two_equal_ones_the_last() {
         let event = TestEvent::new("m")
-            .field("a", Value::Json(r#"{"b.c": 1, "b": {"c": 2}, "d": 3, "d": 4}"#))
+            .field("a", Value::Json(r#"{"b.c": 1, "b": {"c": 2}, "d": 3, "d": 4, "x": {"y": 6, "z": 7}}"#))
             .field("a.x", Value::Json(r#"{"y": 5}"#));
         check(&event, "a.b.c", "I64(1)");
         check(&event, "a.d", "I64(4)");
         check(&event, "a.x.y", "I64(5)");
+        check(&event, "a.x.z", "I64(7)");
     }
 
     #[test]
@@ -390,7 +391,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lookups_agree_with_a_parsed_document(document in json(), path in "([a-c]{1,2}|[0-2])(\\.([a-c]{1,2}|[0-2])){0,3}") {
+        fn lookups_agree_with_a_parsed_document(
+            document in json(), path in "([a-c]{1,2}|[0-2])(\\.([a-c]{1,2}|[0-2])){0,3}"
+        ) {
             let text = document.to_string();
             let expected = document.pointer(&format!("/{}", path.replace('.', "/"))).map(ToString::to_string);
             prop_assert_eq!(member(&text, &path).map(str::to_owned), expected);

@@ -14,7 +14,7 @@ use crate::path::{FieldPath, read_number};
 ///
 /// | field | from | value |
 /// |---|---|---|
-/// | `http_method` | `method` | in upper case; `_OTHER` for a method that is not one of the usual (as OpenTelemetry's conventions have it) |
+/// | `http_method` | `method` | in upper case; `_OTHER` (as in OpenTelemetry) if it is not a usual one |
 /// | `http_path` | `path` | up to the query or fragment, which may hold secrets and would make every path another one |
 /// | `http_status` | `status` | a number, 100 to 599 |
 /// | `http_status_class` | `status` | `1xx` to `5xx` |

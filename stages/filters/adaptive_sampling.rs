@@ -249,6 +249,16 @@ mod tests {
     }
 
     #[test]
+    fn story_5_3_the_sample_rate_can_be_read_while_the_filter_runs_elsewhere() {
+        let filter = filter(0.01);
+        let reading = filter.current_sample_rate();
+        assert_eq!(reading.get(), 1.0);
+        let mut elsewhere: Box<dyn Filter> = Box::new(filter);
+        offer(&mut *elsewhere, &mut TestEvent::new("m"), 10_000, 0..40);
+        assert!((reading.get() - 0.01).abs() < 0.001, "{}", reading.get());
+    }
+
+    #[test]
     fn options_outside_their_ranges_are_refused_by_name() {
         let options = AdaptiveSampling::builder;
         for (builder, option) in [

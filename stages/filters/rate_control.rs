@@ -95,7 +95,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     #[test]
-    fn the_rate_moves_by_the_smoothing_factor_once_a_second() {
+    fn story_5_3_adaptive_sampling_moves_its_rate_by_the_smoothing_factor_once_a_second() {
         let mut control = RateControl::new(100.0, (0.01, 1.0), 10 * SECOND, 0.3);
         let rates: Vec<f64> = (0..=3_000).map(|ms| control.offer(ms * SECOND / 1_000)).collect();
         assert!(rates[..1_000].iter().all(|rate| *rate == 1.0));
@@ -124,9 +124,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_rate_stays_within_its_bounds(
+        fn story_5_3_adaptive_sampling_stays_within_its_bounds(
             target in 0.001f64..1e9, bounds in (0.0f64..=1.0, 0.0f64..=1.0), window in 1u64..100 * SECOND,
-            smoothing in 0.001f64..=1.0, gaps in prop::collection::vec(prop_oneof![0u64..1_000, 0..100 * SECOND, any::<u64>()], 1..200),
+            smoothing in 0.001f64..=1.0,
+            gaps in prop::collection::vec(prop_oneof![0u64..1_000, 0..100 * SECOND, any::<u64>()], 1..200),
         ) {
             let bounds = (bounds.0.min(bounds.1), bounds.0.max(bounds.1));
             let mut control = RateControl::new(target, bounds, window, smoothing);

@@ -161,6 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn story_5_3_the_legacy_sampling_rate_is_sampling_that_passes_all_levels_above_info() {
+        let above_info = (0..100).filter_map(Level::from_number).filter(|level| *level > Level::INFO);
+        let mut filter = Sampling::builder().sample_rate(0.0).always_pass_levels(above_info).build().unwrap();
+        for level in [Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR, Level::SECURITY] {
+            assert_eq!(keeps(&mut filter, &TestEvent::new("m").level(level)), level > Level::INFO, "{level}");
+        }
+    }
+
+    #[test]
     fn story_5_2_a_sample_rate_outside_0_to_1_is_refused() {
         for rate in [-0.1, 1.000_001, f64::NAN, f64::INFINITY] {
             let error = Sampling::builder().sample_rate(rate).build().unwrap_err();
