@@ -2,23 +2,40 @@
 //!
 //! ```text
 //! lane ──▶ filters ──▶ enrichers ──▶ redactors ──▶ encode ──▶ processors ──▶ sinks
-//!          level       static        field_mask
-//!                      host
 //! ```
 //!
-//! Stages do no I/O and start no threads. Each is built with its constructor, tuned with setters
-//! named after its options, and runs on a worker of the engine. Users depend on the crate
+//! Each kind has a page with all its types, their options and an example: [`filters`], [`enrichers`],
+//! [`redactors`].
+//!
+//! Stages do no I/O and start no threads. Each is built with its constructor or builder, tuned with
+//! setters named after its options, and runs on a worker of the engine. Users depend on the crate
 //! `logwheel`, which re-exports all of this.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod enrichers;
 pub mod filters;
+mod gauge;
+mod option;
+mod path;
+mod random;
 pub mod redactors;
 
 #[cfg(test)]
+#[path = "tests/support/mod.rs"]
+mod support;
+#[cfg(test)]
 mod testing;
 
-pub use enrichers::{Host, HostField, StaticFields};
-pub use filters::LevelFilter;
+pub use enrichers::{
+    BuildInfo, ContextFields, EnvFields, Host, HostField, HttpRequest, Kubernetes, ProcessField, ProcessInfo,
+    StaticFields,
+};
+pub use filters::{
+    AdaptiveSampling, Dedupe, DedupeMode, ExpressionError, FillGauge, FirstOccurrence, LevelFilter, MatchAction,
+    MatchFilter, OverflowAction, Predicate, PressureFilter, PressureLevel, PressureReading, PressureStep, RateLimit,
+    Sampling, TraceSampling,
+};
+pub use gauge::Reading;
+pub use option::InvalidOption;
 pub use redactors::{FieldMask, FieldMaskError};

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn every_pair_of_levels_is_split_at_the_minimum_and_replicas_agree() {
+    fn story_5_2_level_splits_every_pair_of_levels_at_the_minimum_and_replicas_agree() {
         let levels = || (0..100).filter_map(Level::from_number);
         for min_level in levels() {
             let mut keeps_above = LevelFilter::new(min_level);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_drops_debug_and_keeps_info() {
+    fn story_5_2_level_drops_debug_and_keeps_info_by_default() {
         let mut filter = LevelFilter::default();
         assert_eq!(verdict(&mut filter, Level::DEBUG), Verdict::Drop);
         assert_eq!(verdict(&mut filter, Level::INFO), Verdict::Keep);
