@@ -3,7 +3,7 @@
 //! ```text
 //! lane ──▶ filters ──▶ enrichers ──▶ redactors ──▶ encode ──▶ processors ──▶ sinks
 //!          level       static        field_mask
-//!                      host
+//!                      host          preset …
 //! ```
 //!
 //! Stages do no I/O and start no threads. Each is built with its constructor, tuned with setters
@@ -21,4 +21,7 @@ mod testing;
 
 pub use enrichers::{Host, HostField, StaticFields};
 pub use filters::LevelFilter;
-pub use redactors::{FieldMask, FieldMaskError};
+pub use redactors::{
+    FieldBlocker, FieldMask, FieldPathError, Finding, PresetError, PresetMask, PresetPattern, RedactPreset, RegexMask,
+    RegexMaskError, StringTruncate, UrlCredentials,
+};
