@@ -62,7 +62,7 @@ const fn checked(name: &'static str, description: &'static str, regex: &'static 
 const EMAIL: PresetPattern = pattern(
     "email",
     "an address of electronic mail",
-    r#"[^\s@"'<>(),;:=&\[\]\\/|]+(?:@|%40)[^\s@"'<>(),;:=&?#\[\]\\/|]+\.(?:\p{L}{2,}|xn--[A-Za-z0-9-]+)"#,
+    r#"[^\s@"'<>(),;:=&\[\]\\/|]+(?:@|%40)[^\s@"'<>(),;:=&?#\[\]\\/|]+\.(?:xn--[A-Za-z0-9-]+|\p{L}{2,})"#,
 );
 const IPV4: PresetPattern = checked("ipv4", "an address of IPv4", r"[0-9]+(?:\.[0-9]+){3,}", checks::ipv4);
 const IPV6: PresetPattern = checked(

@@ -131,6 +131,7 @@ fn userinfo_end(bytes: &[u8], start: usize, level: usize, words: &mut Words) -> 
             match token.byte {
                 b'@' => last = Some(at),
                 b':' if !colon || is_address => (colon, is_port) = (true, true),
+                b']' if is_address => (colon, is_port) = (false, true),
                 // The parameters of an encoded URL end where those of the one around it go on.
                 b'&' if token.level < level => break,
                 byte if ends(byte) => break,
