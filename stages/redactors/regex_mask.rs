@@ -12,7 +12,7 @@ use super::texts::{TextRules, Texts};
 /// - every text among the values: strings, characters, bytes (as the text they are written as);
 /// - every string inside raw JSON, at any depth, as it reads without escapes;
 /// - the names of members inside raw JSON, and the names of fields that are not part of the program
-///   (such as those from [`log_fields`](https://docs.rs/logwheel) or a JSON line): the mask becomes
+///   (those that bridges and loggers bring at run time): the mask becomes
 ///   part of the name, and if that makes two fields alike, the second gets `_2`;
 /// - whole numbers, if [`numbers`](Self::numbers) says so.
 ///
