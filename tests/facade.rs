@@ -16,8 +16,8 @@ use logwheel::{
 use logwheel::{
     Batch, BatchLimits, Callsite, Delivered, DeliveryError, EncodeCounts, EncodedFields, Enricher, Enrichment, Entry,
     Envelope, Event, EventBuffers, Field, Filter, Health, Identity, JsonEncoder, JsonText, Layer, Level, LevelError,
-    Named, Processed, Processor, RawJson, Record, Redactor, Refused, Secret, Shape, Sink, SinkError, StageError, ToValue,
-    TraceContext, UnknownLevel, Value, Verdict, named, wire, write_error_chain,
+    Named, Processed, Processor, RawJson, Record, Redactor, Refused, Secret, Shape, Sink, SinkError, StageError,
+    ToValue, TraceContext, UnknownLevel, Value, Verdict, named, wire, write_error_chain,
 };
 // The sinks'.
 use logwheel::{
@@ -28,8 +28,8 @@ use logwheel::{
 use logwheel::{HttpConfigError, HttpFormat, HttpSink, HttpSinkBuilder};
 // The stages'.
 use logwheel::{
-    FieldBlocker, FieldMask, FieldPathError, Finding, PresetError, PresetMask, PresetPattern, RedactPreset, RegexMask, RegexMaskError,
-    StringTruncate, UrlCredentials,
+    FieldBlocker, FieldMask, FieldPathError, Finding, PresetError, PresetMask, PresetPattern, RedactPreset, RegexMask,
+    RegexMaskError, StringTruncate, UrlCredentials,
 };
 use logwheel::{Host, HostField, LevelFilter, StaticFields, enrichers, filters, redactors};
 // The macros.
@@ -98,7 +98,8 @@ fn functions_and_constructors_are_where_they_belong() {
     let _: Result<FieldBlocker, _> = redactors::FieldBlocker::new(["a"]);
     let _: Result<RegexMask, _> = redactors::RegexMask::new(["a"]);
     let _: (UrlCredentials, StringTruncate) = (redactors::UrlCredentials::new(), StringTruncate::new());
-    let _: (PresetMask, &[PresetPattern]) = (PresetMask::new(RedactPreset::all().to_vec()), RedactPreset::Jwt.patterns());
+    let _: (PresetMask, &[PresetPattern]) =
+        (PresetMask::new(RedactPreset::all().to_vec()), RedactPreset::Jwt.patterns());
     let _: Vec<Finding> = redactors::RedactPreset::Jwt.test("none");
     let _: Secret<u8> = Secret::new(1);
     let _ = enrichers::StaticFields::new();

@@ -187,7 +187,7 @@ fn check(lines: &[String; 2], needle: &str, what: &str) -> Result<(), TestCaseEr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 400 } else { 4_000 }))]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(2_000), ..ProptestConfig::default() })]
 
     #[test]
     fn a_secret_that_is_told_by_its_look_is_in_no_line(plan in any_plan(), secret in prop::sample::select(&TEXTS[..])) {

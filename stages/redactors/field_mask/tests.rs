@@ -197,6 +197,13 @@ fn a_field_with_more_names_than_the_limit_is_masked_as_a_whole() {
     assert_eq!(masked_by(mask, &with), [r#"a=Json("{\"x\":1,\"y\":2}")"#, r#"b=Json("{\"x\":1,\"email\":\"***\"}")"#]);
 }
 
+/// Stories, common contracts: "redaction depth 6 / keys 5 000".
+#[test]
+fn the_limits_of_the_common_contracts_are_the_defaults() {
+    let search = FieldMask::new(["a"]).unwrap().search;
+    assert_eq!((search.max_depth, search.max_keys), (6, 5_000));
+}
+
 #[test]
 fn any_depth_is_reached_by_two_stars() {
     for (path, json, expected) in [
