@@ -225,6 +225,8 @@ proptest! {
             let mut json = wrapped(member, &plan);
             if let Some(at) = broken {
                 json.insert(json.floor_char_boundary(at), '"');
+                // Behind a backslash it does not break the text: it makes another name.
+                prop_assume!(serde_json::from_str::<&serde_json::value::RawValue>(&json).is_err());
             }
             lines(layer, "field", Value::Json(&json))
         } else {
