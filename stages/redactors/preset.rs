@@ -321,6 +321,11 @@ impl TextRules for PresetRules {
         self.names.matches(name)
     }
 
+    fn smallest_number(&self) -> Option<u128> {
+        // The first one of 13 digits.
+        self.cards.then_some(1_000_000_000_000)
+    }
+
     fn number(&mut self, digits: &str) -> bool {
         if !self.cards || !(13..=19).contains(&digits.len()) {
             return false;

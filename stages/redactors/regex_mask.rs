@@ -135,6 +135,10 @@ impl TextRules for PatternRules {
         patterns.replace(text, whole_mask, |pattern| &masks[pattern], out)
     }
 
+    fn smallest_number(&self) -> Option<u128> {
+        self.numbers.then_some(0)
+    }
+
     fn number(&mut self, digits: &str) -> bool {
         self.numbers && self.patterns.find(digits).map_or(true, |spans| !spans.is_empty())
     }

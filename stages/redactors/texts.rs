@@ -25,6 +25,12 @@ pub trait TextRules {
         false
     }
 
+    /// The smallest whole number that [`number`](Self::number) is to be asked about; none if it need
+    /// not be asked, which spares writing numbers out.
+    fn smallest_number(&self) -> Option<u128> {
+        None
+    }
+
     /// Whether a number, with these digits, is masked.
     fn number(&mut self, digits: &str) -> bool {
         let _ = digits;
@@ -140,16 +146,19 @@ impl Texts {
             Value::Bytes(bytes) => rules.text(lossy(bytes, &mut self.decoded), &mut self.out),
             Value::Json(json) => return self.json(json, rules),
             Value::Cut { kept, original_len } => return self.cut(kept, original_len, rules),
-            Value::I64(number) => return self.number(number, rules),
-            Value::U64(number) => return self.number(number, rules),
-            Value::I128(number) => return self.number(number, rules),
-            Value::U128(number) => return self.number(number, rules),
+            Value::I64(number) => return self.number(number, number.unsigned_abs().into(), rules),
+            Value::U64(number) => return self.number(number, number.into(), rules),
+            Value::I128(number) => return self.number(number, number.unsigned_abs(), rules),
+            Value::U128(number) => return self.number(number, number, rules),
             _ => false,
         };
         if has_changed { Action::Text } else { Action::Keep }
     }
 
-    fn number(&mut self, number: impl std::fmt::Display, rules: &mut impl TextRules) -> Action {
+    fn number(&mut self, number: impl std::fmt::Display, size: u128, rules: &mut impl TextRules) -> Action {
+        if rules.smallest_number().is_none_or(|smallest| size < smallest) {
+            return Action::Keep;
+        }
         self.decoded.clear();
         let _ = write!(self.decoded, "{number}");
         if rules.number(&self.decoded) { Action::Mask } else { Action::Keep }
