@@ -66,10 +66,11 @@ impl FieldSearch {
 
     pub fn redact(&mut self, event: &mut Event<'_>) {
         for index in 0..event.slots() {
-            if !event.field_name(index).is_some_and(|name| self.concerns(name)) {
+            let Some(field) = event.field(index) else { continue };
+            let has_members = matches!(field.value, Value::Json(_) | Value::Cut { .. });
+            if !(has_members || self.paths.may_end_at(field.name)) || !self.concerns(field.name) {
                 continue;
             }
-            let Some(field) = event.field(index) else { continue };
             match self.action(field.value) {
                 Action::Keep => {}
                 Action::Mask => event.replace(index, Value::Str(&self.mask)),

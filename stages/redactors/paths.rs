@@ -74,6 +74,21 @@ impl Paths {
         self.segments[place.0] == Segment::End
     }
 
+    /// Whether a path may be complete at a name that comes last, told from the path's end alone: for
+    /// most names the answer is no, and costs next to nothing.
+    pub fn may_end_at(&self, name: &str) -> bool {
+        // Before each `End` is the last name; a path has at least one.
+        let mut ends = (1..self.segments.len()).filter(|end| self.segments[*end] == Segment::End);
+        ends.any(|end| match &self.segments[end - 1] {
+            Segment::Name(last, _) => match name.len().checked_sub(last.len()) {
+                _ if self.case_insensitive && !(name.is_ascii() && last.is_ascii()) => true,
+                None => false,
+                Some(front) => name.as_bytes()[front..].eq_ignore_ascii_case(last.as_bytes()),
+            },
+            Segment::Any | Segment::AnyDepth | Segment::End => true,
+        })
+    }
+
     /// Adds where the paths lead from an event to its field of this name.
     pub fn enter(&self, name: &str, places: &mut Vec<Place>) {
         self.enter_from(self.starts.len(), |_, index| self.starts[index], name, places);
