@@ -1,6 +1,6 @@
 //! An event as stages see it: what the caller wrote, and beside it what stages made of it.
 
-use crate::wire::{Reader, encode_named};
+use crate::wire::{MAX_NAME, Reader, encode_named};
 use crate::{Callsite, Level, TraceContext, Value};
 
 mod fields;
@@ -312,6 +312,20 @@ impl<'a> Event<'a> {
         if let Some(entry) = self.buffers.entries.get_mut(index) {
             entry.removed = true;
         }
+    }
+
+    /// Gives the field at a position another name, of which the first 65,535 bytes count. Says
+    /// whether it did: not if the event has a field of that name.
+    pub fn rename(&mut self, index: usize, name: &str) -> bool {
+        let name = &name[..name.floor_char_boundary(MAX_NAME)];
+        let is_live = self.buffers.entries.get(index).is_some_and(|entry| !entry.removed);
+        if !is_live || self.position(name).is_some() {
+            return false;
+        }
+        let span = Span { at: self.buffers.added.len() as u32, len: name.len() as u32 };
+        self.buffers.added.extend_from_slice(name.as_bytes());
+        self.buffers.entries[index].name = Name::Stored(Source::Added, span);
+        true
     }
 
     /// Replaces the message.

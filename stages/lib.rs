@@ -38,4 +38,7 @@ pub use filters::{
 };
 pub use gauge::Reading;
 pub use option::InvalidOption;
-pub use redactors::{FieldMask, FieldMaskError};
+pub use redactors::{
+    FieldBlocker, FieldMask, FieldPathError, Finding, PresetError, PresetMask, PresetPattern, RedactPreset, RegexMask,
+    RegexMaskError, StringTruncate, UrlCredentials,
+};

@@ -1,7 +1,9 @@
 //! Events for the tests of stages.
 
 use logwheel_core::wire::encode_named;
-use logwheel_core::{Enricher, Enrichment, Envelope, Event, EventBuffers, JsonEncoder, Level, Record, Shape, Value};
+use logwheel_core::{
+    Callsite, Enricher, Enrichment, Envelope, Event, EventBuffers, JsonEncoder, Level, Record, Shape, Value,
+};
 
 /// Runs `test` on an event with this level and these fields.
 pub fn with_event<T>(level: Level, fields: &[(&str, Value<'_>)], test: impl FnOnce(&mut Event<'_>) -> T) -> T {
@@ -18,6 +20,37 @@ pub fn with_event<T>(level: Level, fields: &[(&str, Value<'_>)], test: impl FnOn
     };
     test(&mut Event::open(record, &mut EventBuffers::default()))
 }
+
+/// The message of statements that bring none.
+pub const MESSAGE: &str = "a fixed message";
+
+/// Runs `test` on an event with this message, made at run time, or else the fixed one of a statement
+/// whose first field is `fixed name`.
+pub fn with_message<T>(
+    message: Option<Value<'_>>,
+    context_fields: &[(&str, Value<'_>)],
+    test: impl FnOnce(&mut Event<'_>) -> T,
+) -> T {
+    static WITH_MESSAGE: Callsite = Callsite::new(MESSAGE, "m", "f", 1, &[FIXED_NAME]);
+    let mut arguments = Vec::new();
+    message.iter().for_each(|message| message.encode(&mut arguments));
+    Value::U64(1).encode(&mut arguments);
+    let mut context = vec![0, 0];
+    context_fields.iter().for_each(|(name, value)| encode_named(name, value, &mut context));
+    let record = Record {
+        timestamp: 0,
+        level: Level::INFO,
+        callsite: Some(&WITH_MESSAGE),
+        trace: None,
+        shape: Shape { inline_message: message.is_some(), ..Shape::default() },
+        context: &context,
+        arguments: &arguments,
+    };
+    test(&mut Event::open(record, &mut EventBuffers::default()))
+}
+
+/// The name of the first field of [`with_message`], which belongs to its statement.
+pub const FIXED_NAME: &str = "fixed name";
 
 /// The fields of an event that had these, after the enricher.
 pub fn enriched(enricher: &mut dyn Enricher, with: &[(&str, Value<'_>)]) -> Vec<String> {

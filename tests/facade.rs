@@ -16,8 +16,8 @@ use logwheel::{
 use logwheel::{
     Batch, BatchLimits, Callsite, Delivered, DeliveryError, EncodeCounts, EncodedFields, Enricher, Enrichment, Entry,
     Envelope, Event, EventBuffers, Field, Filter, Health, Identity, JsonEncoder, JsonText, Layer, Level, LevelError,
-    Named, Processed, Processor, RawJson, Record, Redactor, Refused, Shape, Sink, SinkError, StageError, ToValue,
-    TraceContext, UnknownLevel, Value, Verdict, named, wire, write_error_chain,
+    Named, Processed, Processor, RawJson, Record, Redactor, Refused, Secret, Shape, Sink, SinkError, StageError,
+    ToValue, TraceContext, UnknownLevel, Value, Verdict, named, wire, write_error_chain,
 };
 // The sinks'.
 use logwheel::{
@@ -27,7 +27,11 @@ use logwheel::{
 #[cfg(feature = "http")]
 use logwheel::{HttpConfigError, HttpFormat, HttpSink, HttpSinkBuilder};
 // The stages'.
-use logwheel::{FieldMask, FieldMaskError, Host, HostField, LevelFilter, StaticFields, enrichers, filters, redactors};
+use logwheel::{
+    FieldBlocker, FieldMask, FieldPathError, Finding, PresetError, PresetMask, PresetPattern, RedactPreset, RegexMask,
+    RegexMaskError, StringTruncate, UrlCredentials,
+};
+use logwheel::{Host, HostField, LevelFilter, StaticFields, enrichers, filters, redactors};
 // The macros.
 use logwheel::{audit, critical, debug, error, event, info, security, trace, warn};
 
@@ -58,7 +62,9 @@ fn types_have_the_traits_that_users_rely_on() {
     is_error::<StageError>();
     is_error::<SinkError>();
     is_error::<DeliveryError>();
-    is_error::<FieldMaskError>();
+    is_error::<FieldPathError>();
+    is_error::<PresetError>();
+    is_error::<RegexMaskError>();
     #[cfg(feature = "http")]
     is_error::<HttpConfigError>();
     is_plain::<(Level, Envelope, Layer, Shape, Identity, TraceContext, BatchLimits, Verdict, Processed)>();
@@ -89,6 +95,13 @@ fn functions_and_constructors_are_where_they_belong() {
     let _: (LevelFilter, StaticFields, Host) =
         (filters::LevelFilter::new(Level::INFO), StaticFields::new(), Host::new());
     let _: Result<FieldMask, _> = redactors::FieldMask::new(["a"]);
+    let _: Result<FieldBlocker, _> = redactors::FieldBlocker::new(["a"]);
+    let _: Result<RegexMask, _> = redactors::RegexMask::new(["a"]);
+    let _: (UrlCredentials, StringTruncate) = (redactors::UrlCredentials::new(), StringTruncate::new());
+    let _: (PresetMask, &[PresetPattern]) =
+        (PresetMask::new(RedactPreset::all().to_vec()), RedactPreset::Jwt.patterns());
+    let _: Vec<Finding> = redactors::RedactPreset::Jwt.test("none");
+    let _: Secret<u8> = Secret::new(1);
     let _ = enrichers::StaticFields::new();
     let _: (NullSink, MemorySink) = (NullSink, MemorySink::new());
     let _: (FileSink, StdoutSink) = (FileSink::new("never-opened.log"), StdoutSink::json());

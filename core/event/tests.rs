@@ -87,6 +87,20 @@ fn redaction_replaces_and_removes_without_touching_the_record() {
 }
 
 #[test]
+fn a_field_can_be_renamed_but_not_to_a_name_that_is_taken() {
+    let context = context("", &[("user@example.org", Value::U64(1)), ("gone", Value::Null)]);
+    let arguments = arguments(&[Value::U64(7), Value::Null]);
+    let mut buffers = EventBuffers::default();
+    let mut event = Event::open(record(&context, &arguments), &mut buffers);
+    event.remove(3);
+    assert!(event.rename(2, "***") && !event.rename(0, "***") && !event.rename(0, "price"));
+    assert!(!event.rename(3, "new") && !event.rename(9, "new"), "there is no such field");
+    assert!(event.rename(0, &"é".repeat(40_000)));
+    event.remove(0);
+    assert_eq!(text(&event), "price=Null/Argument ***=U64(1)/Context ");
+}
+
+#[test]
 fn a_message_and_names_can_come_with_the_event() {
     let mut arguments = arguments(&[Value::Str("made at run time")]);
     encode_named("a", &Value::U64(1), &mut arguments);

@@ -36,22 +36,19 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-#[test]
-fn wire_reader_holds_for_all_seeds_and_regressions() {
-    replay("wire_reader", laws::wire_reader);
+macro_rules! replayed {
+    ($($law:ident),* $(,)?) => {$(
+        #[test]
+        fn $law() {
+            replay(stringify!($law), laws::$law);
+        }
+    )*};
 }
 
-#[test]
-fn json_line_holds_for_all_seeds_and_regressions() {
-    replay("json_line", laws::json_line);
-}
-
-#[test]
-fn field_mask_holds_for_all_seeds_and_regressions() {
-    replay("field_mask", laws::field_mask);
-}
-
-#[test]
-fn match_expression_holds_for_all_seeds_and_regressions() {
-    replay("match_expression", laws::match_expression);
+replayed! {
+    field_mask,
+    json_line,
+    match_expression,
+    redactors,
+    wire_reader,
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{fields, lines, with_event};
-use logwheel_core::Level;
+use logwheel_core::{Level, Value};
 
 fn masked_by(mut mask: FieldMask, with: &[(&str, Value<'_>)]) -> Vec<String> {
     with_event(Level::INFO, with, |event| {
@@ -156,20 +156,95 @@ fn a_cut_value_on_a_path_is_masked_and_texts_are_not_parsed() {
 }
 
 #[test]
-fn nesting_is_followed_to_the_limit_and_masked_as_a_whole_beyond() {
+fn nesting_is_followed_to_the_limit_and_masked_where_it_goes_beyond() {
     let nested = |depth: usize, inner: &str| format!("{}{inner}{}", "[".repeat(depth), "]".repeat(depth));
     let limited = |depth| FieldMask::new(["user.email"]).unwrap().max_depth(depth);
     let secret = r#"{"email":1}"#;
     let hidden = r#"{"email":"***"}"#;
-    assert_eq!(masked_json(&["user.email"], &nested(15, secret)), Some(nested(15, hidden)));
-    assert_eq!(masked_json(&["user.email"], &nested(16, secret)), None);
+    assert_eq!(masked_json(&["user.email"], &nested(5, secret)), Some(nested(5, hidden)), "6 is the default");
+    assert_eq!(masked_json(&["user.email"], &nested(6, secret)), Some(nested(6, "\"***\"")));
     assert_eq!(masked_json_by(limited(1), secret).as_deref(), Some(hidden));
-    assert_eq!(masked_json_by(limited(0), secret), None);
+    assert_eq!(masked_json_by(limited(0), secret).as_deref(), Some("\"***\""), "the field is what is too deep");
     assert_eq!(masked_json_by(limited(usize::MAX), &nested(127, secret)), Some(nested(127, hidden)));
-    assert_eq!(masked_json_by(limited(usize::MAX), &nested(128, secret)), None);
-    // Beside the path any depth is passed over.
+    assert_eq!(masked_json_by(limited(usize::MAX), &nested(128, secret)), Some(nested(128, "\"***\"")));
+    // What is around it stays, and beside the path any depth is passed over.
+    let around = r#"{"a":[1,{"b":{"email":2}}],"email":3,"c":{"d":{}}}"#;
+    let mask = FieldMask::new(["**.email"]).unwrap().max_depth(3);
+    assert_eq!(masked_json_by(mask, around).as_deref(), Some(r#"{"a":[1,{"b":"***"}],"email":"***","c":{"d":{}}}"#));
     let beside = format!(r#"{{"deep":{},"email":1}}"#, nested(100_000, "0"));
     assert_eq!(masked_json(&["user.email"], &beside), Some(beside.replace("\"email\":1", "\"email\":\"***\"")));
+}
+
+#[test]
+fn a_field_with_more_names_than_the_limit_is_masked_as_a_whole() {
+    let object = |names: usize| {
+        let members: Vec<_> = (0..names).map(|n| format!("\"k{n}\":[{n}]")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let unchanged = |json: String| assert_eq!(masked_json(&["user.email"], &json), Some(json));
+    unchanged(object(5_000));
+    assert_eq!(masked_json(&["user.email"], &object(5_001)), None, "5,000 is the default");
+    let limited = || FieldMask::new(["user.email"]).unwrap().max_keys(2);
+    assert_eq!(masked_json_by(limited(), r#"[{"a":1},{"email":2}]"#).as_deref(), Some(r#"[{"a":1},{"email":"***"}]"#));
+    assert_eq!(masked_json_by(limited(), r#"[{"a":1},{"email":2},{"b":3}]"#), None, "all names of the field count");
+    assert_eq!(
+        masked_json_by(limited(), r#"{"a":{"x":1,"y":2,"z":3},"b":1}"#).as_deref(),
+        Some(r#"{"a":{"x":1,"y":2,"z":3},"b":1}"#)
+    );
+    // Each field has the limit for itself.
+    let with = [("a", Value::Json(r#"{"x":1,"y":2}"#)), ("b", Value::Json(r#"{"x":1,"email":2}"#))];
+    let mask = FieldMask::new(["*.email"]).unwrap().max_keys(2);
+    assert_eq!(masked_by(mask, &with), [r#"a=Json("{\"x\":1,\"y\":2}")"#, r#"b=Json("{\"x\":1,\"email\":\"***\"}")"#]);
+}
+
+/// Stories, common contracts: "redaction depth 6 / keys 5 000".
+#[test]
+fn the_limits_of_the_common_contracts_are_the_defaults() {
+    let search = FieldMask::new(["a"]).unwrap().search;
+    assert_eq!((search.max_depth, search.max_keys), (6, 5_000));
+}
+
+#[test]
+fn any_depth_is_reached_by_two_stars() {
+    for (path, json, expected) in [
+        (
+            "**.email",
+            r#"{"email":1,"a":{"email":2,"b":[{"c.email":3}]}}"#,
+            r#"{"email":"***","a":{"email":"***","b":[{"c.email":"***"}]}}"#,
+        ),
+        (
+            "user.**.b",
+            r#"{"b":1,"a":{"b":2,"c":{"d":{"b":3}}}}"#,
+            r#"{"b":"***","a":{"b":"***","c":{"d":{"b":"***"}}}}"#,
+        ),
+        ("user.a.**.b", r#"{"b":1,"a":{"b":2,"c":{"b":3}}}"#, r#"{"b":1,"a":{"b":"***","c":{"b":"***"}}}"#),
+        (
+            "**.a.b",
+            r#"{"a":{"b":1,"a":{"b":2}},"x.a":{"b":3},"b":4}"#,
+            r#"{"a":{"b":"***","a":{"b":"***"}},"x.a":{"b":"***"},"b":4}"#,
+        ),
+        ("**.a.**.b", r#"{"b":1,"a":[{"x":{"b":2}}]}"#, r#"{"b":1,"a":[{"x":{"b":"***"}}]}"#),
+    ] {
+        assert_eq!(masked_json(&[path], json).as_deref(), Some(expected), "{path} in {json}");
+    }
+    for path in ["**", "user.**", "**.**", "**.user"] {
+        assert_eq!(masked_json(&[path], "{}"), None, "{path} stands for the field itself, too");
+    }
+    let with = [("email", Value::Null), ("a.b.email", Value::Null), ("emails", Value::Null)];
+    assert_eq!(masked(&["**.email"], &with), ["email=Str(\"***\")", "a.b.email=Str(\"***\")", "emails=Null"]);
+}
+
+#[test]
+fn elements_are_reached_by_their_position() {
+    for (path, json, expected) in [
+        ("user.0", r#"[1,2,{"0":3}]"#, r#"["***",2,{"0":"***"}]"#),
+        ("user.1.t", r#"[{"t":1},{"t":2},{"t":3}]"#, r#"[{"t":1},{"t":"***"},{"t":3}]"#),
+        ("user.a.10", r#"{"a":[0,1,2,3,4,5,6,7,8,9,10,11]}"#, r#"{"a":[0,1,2,3,4,5,6,7,8,9,"***",11]}"#),
+        ("user.01", "[1,2]", "[1,2]"),
+        ("user.99999999999999999999999", "[1,2]", "[1,2]"),
+    ] {
+        assert_eq!(masked_json(&[path], json).as_deref(), Some(expected), "{path} in {json}");
+    }
 }
 
 #[test]
@@ -187,7 +262,7 @@ fn paths_that_match_nothing_are_refused() {
         let error = FieldMask::new(["ok", path]).unwrap_err().to_string();
         assert!(error.contains(&format!("{path:?}")) && error.contains("none of them empty"), "{error}");
     }
-    for path in ["pass*", "a.*b.c", "**"] {
+    for path in ["pass*", "a.*b.c", "***", "a.**b"] {
         let error = FieldMask::new([path]).unwrap_err().to_string();
         assert!(error.contains(&format!("{path:?}")) && error.contains("must stand alone"), "{error}");
     }
@@ -210,7 +285,7 @@ struct Key {
 /// How one comes from a field to a value in it.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Element,
+    Element(usize),
     Member(&'static str),
 }
 
@@ -228,7 +303,7 @@ impl Tree {
                 out.push('[');
                 for (index, element) in elements.iter().enumerate() {
                     out.push_str(if index > 0 { " ," } else { " " });
-                    steps.push(Step::Element);
+                    steps.push(Step::Element(index));
                     element.write(steps, is_masked, out);
                     steps.pop();
                 }
@@ -261,17 +336,35 @@ impl Tree {
 
 /// Whether a path leads exactly along these steps: the documented meaning, spelled out.
 fn leads(path: &[&str], steps: &[Step]) -> bool {
+    if path.first() == Some(&"**") && leads(&path[1..], steps) {
+        return true;
+    }
     let (Some(first), Some((step, steps))) = (path.first(), steps.split_first()) else {
         return path.is_empty() && steps.is_empty();
     };
     match step {
-        Step::Element => leads(path, steps) || (*first == "*" && leads(&path[1..], steps)),
+        Step::Element(index) => {
+            let is_named = *first == "*" || *first == index.to_string();
+            leads(path, steps) || (is_named && leads(&path[1..], steps))
+        }
         Step::Member(name) => {
             let parts: Vec<_> = name.split('.').collect();
-            let as_one = *first == "*" || first == name;
-            let as_several = path.len() >= parts.len() && path.iter().zip(&parts).all(|(p, n)| *p == "*" || p == n);
-            (as_one && leads(&path[1..], steps)) || (as_several && leads(&path[parts.len()..], steps))
+            behind(path, &[name]).any(|path| leads(path, steps)) || behind(path, &parts).any(|path| leads(path, steps))
         }
+    }
+}
+
+/// What may be left of a path behind these names.
+fn behind<'p>(path: &'p [&'p str], names: &[&str]) -> Box<dyn Iterator<Item = &'p [&'p str]> + 'p> {
+    let Some((name, names)) = names.split_first() else { return Box::new(std::iter::once(path)) };
+    match path.first() {
+        None => Box::new(std::iter::empty()),
+        Some(&"**") => {
+            let (stays, goes_on) = (behind(path, names), behind(&path[1..], &[&[*name], names].concat()));
+            Box::new(stays.chain(goes_on))
+        }
+        Some(first) if *first == "*" || first == name => behind(&path[1..], names),
+        Some(_) => Box::new(std::iter::empty()),
     }
 }
 
@@ -296,13 +389,15 @@ fn any_tree(names: &'static [&'static str]) -> impl Strategy<Value = Tree> {
 proptest! {
     #[test]
     fn exactly_what_lies_on_a_path_is_masked_and_the_rest_is_the_same_byte_for_byte(
-        tree in any_tree(&["a", "b", "a.b", "*", ""]),
-        paths in prop::collection::vec(prop::collection::vec(prop::sample::select(&["a", "b", "*"][..]), 1..4), 1..4),
+        tree in any_tree(&["a", "b", "a.b", "*", "1", ""]),
+        paths in prop::collection::vec(
+            prop::collection::vec(prop::sample::select(&["a", "b", "*", "**", "0", "1"][..]), 1..5), 1..4),
     ) {
         let texts = paths.iter().map(|path| format!("user.{}", path.join(".")));
         let expected = tree.text(|steps| paths.iter().any(|path| leads(path, steps)));
         let json = tree.text(|_| false);
-        prop_assert_eq!(masked_json_by(FieldMask::new(texts).unwrap(), &json), Some(expected));
+        let whole = expected == "\"***\"" && json != expected;
+        prop_assert_eq!(masked_json_by(FieldMask::new(texts).unwrap(), &json), (!whole).then_some(expected));
     }
 
     #[test]
@@ -330,7 +425,7 @@ proptest! {
         let json = tree.text(|_| false) + if broken { "," } else { "" };
         let hidden = tree.text(|steps| leads(&path, steps));
         path.insert(0, "user");
-        let mut mask = FieldMask::new([path.join(".")]).unwrap();
+        let mut mask = FieldMask::new([path.join(".")]).unwrap().max_depth(16);
         let other = if as_member { "request_id" } else { "other" };
         let with = [(other, Value::Json("{\"p\":1}")), ("user", Value::Json(&json))];
         let (is_hidden, lines) = with_event(Level::INFO, &with, |event| {

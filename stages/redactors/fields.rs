@@ -1,0 +1,171 @@
+//! What `field_mask` and `field_blocker` share: looking for fields and members on paths.
+
+use std::ops::Range;
+
+use logwheel_core::{Event, Value};
+
+use super::json::{Edited, Editor, Fate, Rules, Unsearchable};
+use super::paths::{FieldPathError, Paths, Place};
+
+/// The mask of what cannot be searched, unless another one is set.
+pub const MASK: &str = "***";
+
+/// How deep objects and arrays may nest along a path, unless another limit is set.
+const DEFAULT_DEPTH: usize = 6;
+
+/// How many names of members are read in a field, unless another limit is set.
+const DEFAULT_KEYS: usize = 5_000;
+
+/// Masks or removes what lies on paths.
+#[derive(Debug, Clone)]
+pub struct FieldSearch {
+    pub paths: Paths,
+    pub max_depth: usize,
+    pub max_keys: usize,
+    /// What happens at the end of a path: [`Fate::Mask`] or [`Fate::Remove`].
+    end: Fate,
+    mask: String,
+    /// The mask as a JSON string.
+    json_mask: String,
+    // Reused from event to event.
+    editor: Editor,
+    places: Vec<Place>,
+    levels: Vec<Range<usize>>,
+}
+
+/// What is to be done with a field.
+enum Action {
+    Keep,
+    Mask,
+    Remove,
+    /// The JSON in the editor takes its place.
+    Rewrite,
+}
+
+impl FieldSearch {
+    pub fn new(paths: impl IntoIterator<Item = impl AsRef<str>>, end: Fate) -> Result<Self, FieldPathError> {
+        let mut search = Self {
+            paths: Paths::parse(paths)?,
+            max_depth: DEFAULT_DEPTH,
+            max_keys: DEFAULT_KEYS,
+            end,
+            mask: String::new(),
+            json_mask: String::new(),
+            editor: Editor::default(),
+            places: Vec::new(),
+            levels: Vec::new(),
+        };
+        search.set_mask(MASK.to_owned());
+        Ok(search)
+    }
+
+    pub fn set_mask(&mut self, mask: String) {
+        self.mask = mask;
+        self.json_mask = serde_json::to_string(&self.mask).expect("every text is a JSON string");
+    }
+
+    pub fn redact(&mut self, event: &mut Event<'_>) {
+        for index in 0..event.slots() {
+            let Some(field) = event.field(index) else { continue };
+            let has_members = matches!(field.value, Value::Json(_) | Value::Cut { .. });
+            if !(has_members || self.paths.may_end_at(field.name)) || !self.concerns(field.name) {
+                continue;
+            }
+            match self.action(field.value) {
+                Action::Keep => {}
+                Action::Mask => event.replace(index, Value::Str(&self.mask)),
+                Action::Remove => event.remove(index),
+                Action::Rewrite => event.replace(index, Value::Json(self.editor.result())),
+            }
+        }
+    }
+
+    /// Whether the field of this name is on a path; `places` says where.
+    fn concerns(&mut self, name: &str) -> bool {
+        self.places.clear();
+        self.paths.enter(name, &mut self.places);
+        !self.places.is_empty()
+    }
+
+    /// What becomes of a field on a path.
+    fn action(&mut self, value: Value<'_>) -> Action {
+        if self.places.iter().any(|place| self.paths.ends_at(*place)) {
+            return if self.end == Fate::Remove { Action::Remove } else { Action::Mask };
+        }
+        let Value::Json(json) = value else {
+            // What was cut may have been JSON.
+            return if matches!(value, Value::Cut { .. }) { Action::Mask } else { Action::Keep };
+        };
+        let Self { paths, max_depth, max_keys, end, json_mask, editor, places, levels, .. } = self;
+        levels.clear();
+        let mut rules = OnPaths { paths, places, levels, end: *end, max_depth: *max_depth, keys_left: *max_keys };
+        match editor.edit(json, json_mask, &mut rules) {
+            Edited::Unchanged => Action::Keep,
+            Edited::Changed => Action::Rewrite,
+            Edited::Masked => Action::Mask,
+        }
+    }
+}
+
+/// The rules for one document.
+struct OnPaths<'s> {
+    paths: &'s Paths,
+    /// Where on the paths the search stands: the places of each open object or array, and behind
+    /// them those of its current member or element.
+    places: &'s mut Vec<Place>,
+    /// Which places belong to which open object or array.
+    levels: &'s mut Vec<Range<usize>>,
+    end: Fate,
+    max_depth: usize,
+    keys_left: usize,
+}
+
+impl OnPaths<'_> {
+    /// The places of the innermost open object or array, with nothing behind them.
+    fn level(&mut self) -> Range<usize> {
+        let level = self.levels.last().cloned().unwrap_or_default();
+        self.places.truncate(level.end);
+        level
+    }
+
+    fn fate_behind(&self, level: usize) -> Fate {
+        let here = &self.places[level..];
+        if here.iter().any(|place| self.paths.ends_at(*place)) {
+            return self.end;
+        }
+        if here.is_empty() { Fate::Keep } else { Fate::Search }
+    }
+}
+
+impl Rules for OnPaths<'_> {
+    const TEXTS: bool = false;
+
+    fn member(&mut self, name: &str, is_whole: bool) -> Result<Fate, Unsearchable> {
+        if self.keys_left == 0 || !is_whole {
+            return Err(Unsearchable);
+        }
+        self.keys_left -= 1;
+        let level = self.level();
+        self.paths.enter_member(level.clone(), name, self.places);
+        Ok(self.fate_behind(level.end))
+    }
+
+    fn element(&mut self, index: usize) -> Fate {
+        let level = self.level();
+        self.paths.enter_element(level.clone(), index, self.places);
+        self.fate_behind(level.end)
+    }
+
+    fn open(&mut self) -> Fate {
+        if self.levels.len() >= self.max_depth {
+            return Fate::Mask;
+        }
+        let start = self.levels.last().map_or(0, |level| level.end);
+        self.levels.push(start..self.places.len());
+        Fate::Search
+    }
+
+    fn close(&mut self) {
+        self.levels.pop();
+    }
+}
