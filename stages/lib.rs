@@ -1,9 +1,9 @@
-//! The filters, enrichers and redactors that come with logwheel.
+//! The filters, enrichers, redactors and processors that come with logwheel.
 //!
 //! ```text
 //! lane ──▶ filters ──▶ enrichers ──▶ redactors ──▶ encode ──▶ processors ──▶ sinks
-//!          level       static        field_mask
-//!                      host
+//!          level       static        field_mask            size_guard
+//!                      host                                encrypt
 //! ```
 //!
 //! Stages do no I/O and start no threads. Each is built with its constructor, tuned with setters
@@ -14,6 +14,7 @@
 
 pub mod enrichers;
 pub mod filters;
+pub mod processors;
 pub mod redactors;
 
 #[cfg(test)]
@@ -21,4 +22,5 @@ mod testing;
 
 pub use enrichers::{Host, HostField, StaticFields};
 pub use filters::LevelFilter;
+pub use processors::{SizeAction, SizeGuard, SizeGuardBuilder, SizeGuardCounts, SizeGuardError};
 pub use redactors::{FieldMask, FieldMaskError};
