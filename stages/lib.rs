@@ -22,5 +22,7 @@ mod testing;
 
 pub use enrichers::{Host, HostField, StaticFields};
 pub use filters::LevelFilter;
+#[cfg(feature = "encrypt")]
+pub use processors::{DecryptError, Decryptor, Encrypt, EncryptKey, EncryptKeyError};
 pub use processors::{SizeAction, SizeGuard, SizeGuardBuilder, SizeGuardCounts, SizeGuardError};
 pub use redactors::{FieldMask, FieldMaskError};
