@@ -258,7 +258,7 @@ impl Chain {
         while let Some((stage, _)) = self.processors.get_mut(*position - redactors - 1) {
             self.processed.clear();
             match stage.with(|stage| stage.process(&self.line, &mut self.processed)) {
-                Ok(Processed::Replaced) if self.processed.contains(&b'\n') => {
+                Ok(Processed::Replaced) if self.processed.is_empty() || self.processed.contains(&b'\n') => {
                     let error = StageError::new("the output is not one line");
                     if let Some(fate) = self.recover(event, *position, &Failure::Error(error)) {
                         return fate;
