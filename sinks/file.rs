@@ -210,10 +210,6 @@ impl FileSink {
 
     /// As [`write_batch`](Self::write_batch), each line with its link.
     fn write_chained(&mut self, batch: &Batch, done: &mut usize, now: SystemTime) -> io::Result<()> {
-        let first = self.len() == 0;
-        if let Some(chain) = &mut self.chain {
-            chain.push_torn(first);
-        }
         let mut end = 0;
         for (index, entry) in batch.iter().enumerate() {
             end += batch.entry_bytes(index);
@@ -292,7 +288,12 @@ impl FileSink {
             Some(open) => open,
             None => self.open_file(now)?,
         };
-        Ok(self.open.insert(open))
+        self.open = Some(open);
+        let first = self.len() == 0;
+        if self.chain.as_mut().is_some_and(|chain| chain.push_torn(first)) {
+            self.append_chained(&mut 0)?;
+        }
+        self.open.as_mut().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
     fn open_file(&mut self, now: SystemTime) -> io::Result<OpenFile> {
@@ -421,8 +422,8 @@ impl Sink for FileSink {
         if let Some(problem) = &self.key_problem {
             return Err(SinkError::new(problem.clone()));
         }
-        match self.open_file((self.clock)()) {
-            Ok(open) => self.open = Some(open),
+        match self.opened((self.clock)()) {
+            Ok(_) => {}
             Err(error) => return Err(SinkError::caused_by(format!("could not open {path}: {error}"), error)),
         }
         if self.rotate_bytes > 0 || self.rotate_every.is_some() {

@@ -150,14 +150,14 @@ impl HashChain {
         self.push_as(source.into(), first, |text| push_own(text, line));
     }
 
-    /// Adds the line that a crash cut short, if there is one.
-    pub(crate) fn push_torn(&mut self, first: bool) {
-        if let Some(torn) = self.torn.clone() {
-            self.push_as(None, first, |text| {
-                text.extend_from_slice(b"{\"_torn\":");
-                push_json(text, &torn);
-            });
-        }
+    /// Adds the line that a crash cut short. Says whether there was one.
+    pub(crate) fn push_torn(&mut self, first: bool) -> bool {
+        let Some(torn) = self.torn.clone() else { return false };
+        self.push_as(None, first, |text| {
+            text.extend_from_slice(b"{\"_torn\":");
+            push_json(text, &torn);
+        });
+        true
     }
 
     fn push_as(&mut self, source: Option<usize>, first: bool, own: impl FnOnce(&mut Vec<u8>)) {
