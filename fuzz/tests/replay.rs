@@ -50,3 +50,8 @@ fn json_line_holds_for_all_seeds_and_regressions() {
 fn field_mask_holds_for_all_seeds_and_regressions() {
     replay("field_mask", laws::field_mask);
 }
+
+#[test]
+fn size_guard_holds_for_all_seeds_and_regressions() {
+    replay("size_guard", laws::size_guard);
+}
