@@ -8,9 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use logwheel_core::{Batch, BatchLimits, Delivered, DeliveryError, Health, Sink, SinkError};
 
-use crate::hash_chain::{HashChain, foreign};
+use crate::hash_chain::HashChain;
 use crate::progress::Progress;
 use crate::rotation::{RotatedFiles, Rotation};
+
+mod chained;
 
 /// Writes events to a file, one line each, and begins a new file by size or time.
 ///
@@ -153,7 +155,8 @@ impl FileSink {
     /// It costs one SHA-256 over each line, and a copy.
     #[must_use]
     pub fn hash_chain(mut self, hash_chain: bool) -> Self {
-        self.chain = hash_chain.then(|| HashChain::new(None));
+        // A key that was set before stays.
+        self.chain = if hash_chain { self.chain.or_else(|| Some(HashChain::new(None))) } else { None };
         self
     }
 
@@ -208,58 +211,6 @@ impl FileSink {
         self.append(lines, done, end)
     }
 
-    /// As [`write_batch`](Self::write_batch), each line with its link.
-    fn write_chained(&mut self, batch: &Batch, done: &mut usize, now: SystemTime) -> io::Result<()> {
-        let mut end = 0;
-        for (index, entry) in batch.iter().enumerate() {
-            end += batch.entry_bytes(index);
-            if end <= *done {
-                continue;
-            }
-            let written = self.len();
-            let Some(chain) = &mut self.chain else { return Ok(()) };
-            let before = written + chain.text().len() as u64;
-            chain.push(entry.payload, end, before == 0);
-            let after = written + chain.text().len() as u64;
-            if self.rotate_bytes > 0 && before > 0 && after > self.rotate_bytes && self.trouble.is_none() {
-                chain.pop();
-                self.append_chained(done)?;
-                self.rotate(now)?;
-                let first = self.len() == 0;
-                let Some(chain) = &mut self.chain else { return Ok(()) };
-                chain.push(entry.payload, end, first);
-            }
-        }
-        self.append_chained(done)
-    }
-
-    /// Writes the lines that were pushed to the chain.
-    fn append_chained(&mut self, done: &mut usize) -> io::Result<()> {
-        let Some(chain) = &mut self.chain else { return Ok(()) };
-        let text = chain.text();
-        if text.is_empty() {
-            return Ok(());
-        }
-        let open = self.open.as_mut().ok_or(ErrorKind::NotFound)?;
-        let mut result = (self.write)(&open.file, text);
-        if self.fsync && open.regular {
-            result = result.and_then(|()| open.file.sync_data());
-        }
-        let written = match result {
-            Ok(()) => text.len(),
-            Err(_) => open.take_back(text),
-        };
-        open.len += text.len() as u64;
-        if let Some(source) = chain.commit(written) {
-            *done = source;
-        }
-        if result.is_err() {
-            // Opening it again closes a torn line, and shows where the chain is.
-            self.open = None;
-        }
-        result
-    }
-
     /// Makes sure that the open file is the one at the path and belongs to the period of `now`.
     fn ready_file(&mut self, now: SystemTime) -> io::Result<()> {
         if let Some(open) = &mut self.open {
@@ -294,39 +245,6 @@ impl FileSink {
             self.append_chained(&mut 0)?;
         }
         self.open.as_mut().ok_or_else(|| ErrorKind::NotFound.into())
-    }
-
-    fn open_file(&mut self, now: SystemTime) -> io::Result<OpenFile> {
-        let mut open = OpenFile::open(&self.path, now, self.rotate_every, self.fsync)?;
-        if self.chain.is_none() {
-            open.close_line()?;
-            return Ok(open);
-        }
-        if !self.resume_chain(&mut open)? {
-            drop(open);
-            if let Err(error) = self.move_aside(now) {
-                self.trouble = Some(format!("{}: {}, and could not be moved: {error}", self.path.display(), foreign()));
-            }
-            open = OpenFile::open(&self.path, now, self.rotate_every, self.fsync)?;
-        }
-        Ok(open)
-    }
-
-    /// Finds out behind which line the chain goes on. Says whether it can go on in this file.
-    fn resume_chain(&mut self, open: &mut OpenFile) -> io::Result<bool> {
-        let Some(chain) = &mut self.chain else { return Ok(true) };
-        if open.regular && open.len > 0 {
-            let Some(len) = chain.resume(&mut open.file, open.len)? else { return Ok(false) };
-            open.len = len;
-        }
-        if open.len == 0
-            && chain.is_new()
-            && let Some(newest) =
-                self.rotated.as_ref().map(RotatedFiles::paths).transpose()?.and_then(|mut all| all.pop())
-        {
-            chain.follow(&mut File::open(newest)?)?;
-        }
-        Ok(true)
     }
 
     fn len(&self) -> u64 {

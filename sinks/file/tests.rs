@@ -423,3 +423,14 @@ fn a_failed_write_of_chained_lines_is_retried_with_the_same_links() {
     let report = crate::verify_chain([dir.log()]).unwrap();
     assert_eq!((report.lines, report.last), (3, 3));
 }
+
+#[test]
+fn a_torn_line_of_a_chain_is_kept_though_nothing_is_logged_afterwards() {
+    let dir = TestDir::new();
+    fs::write(dir.log(), "{\"n\":").unwrap();
+    let mut sink = FileSink::new(dir.log()).hash_chain(true);
+    sink.start().unwrap();
+    sink.stop().unwrap();
+    assert!(dir.files()[0].starts_with("{\"_torn\":\"{\\\"n\\\":\","), "{:?}", dir.files());
+    assert_eq!(crate::verify_chain([dir.log()]).unwrap().lines, 1);
+}

@@ -175,6 +175,20 @@ fn a_hash_written_in_another_way_is_found() {
 }
 
 #[test]
+fn a_changed_link_to_the_file_before_is_found() {
+    let dir = TestDir::new();
+    run(dir.sink().rotate_bytes(300), &numbered(0..6));
+    let files = dir.files();
+    let text = fs::read_to_string(&files[1]).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    let other = if first.ends_with("0\"}") { "1\"}" } else { "0\"}" };
+    fs::write(&files[1], format!("{}{other}\n{rest}", &first[..first.len() - 3])).unwrap();
+    let broken = verify_chain(&files).unwrap_err();
+    assert!(matches!(broken.fault, ChainFault::Changed) && broken.path == files[1] && broken.line == 1, "{broken}");
+    assert!(matches!(found(&files[1]), (1, ChainFault::Changed)), "also by itself");
+}
+
+#[test]
 fn missing_lines_at_the_end_show_in_the_report() {
     let dir = TestDir::new();
     run(dir.sink(), &numbered(1..6));
@@ -287,7 +301,8 @@ fn a_key_keeps_others_from_calculating_the_chain_anew() {
     let mut sink = dir.sink().hash_chain_key("too short");
     let error = sink.start().unwrap_err().to_string();
     assert!(error.contains("hash_chain_key: has 9 bytes, must have at least 16"), "{error}");
-    assert!(!format!("{:?}", dir.sink().hash_chain_key(key)).contains("a key"));
+    let debug = format!("{:?}", dir.sink().hash_chain_key(key).hash_chain(true));
+    assert!(debug.contains("hash_chain_key: true") && !debug.contains("a key"), "the key stays, unseen: {debug}");
 }
 
 #[test]
