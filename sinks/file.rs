@@ -8,8 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use logwheel_core::{Batch, BatchLimits, Delivered, DeliveryError, Health, Sink, SinkError};
 
+use crate::hash_chain::HashChain;
 use crate::progress::Progress;
 use crate::rotation::{RotatedFiles, Rotation};
+
+mod chained;
 
 /// Writes events to a file, one line each, and begins a new file by size or time.
 ///
@@ -24,7 +27,8 @@ use crate::rotation::{RotatedFiles, Rotation};
 /// rotation looks at the clock, not at the events' time stamps, and happens with the first batch of
 /// a period. When a file cannot be rotated, lines are still written and [`Sink::health`] says why.
 ///
-/// Several processes may write to one file on a local disk; their lines do not mix. A special file such as
+/// Several processes may write to one file on a local disk; their lines do not mix (not with
+/// [`hash_chain`](Self::hash_chain): a chain has one writer). A special file such as
 /// `/dev/null` is written to but neither rotated nor repaired; a symbolic link is not rotated.
 /// Batches are sealed after 200 ms.
 ///
@@ -44,6 +48,9 @@ pub struct FileSink {
     keep_files: usize,
     keep_bytes: u64,
     fsync: bool,
+    chain: Option<HashChain>,
+    /// Why the chain's key cannot be used.
+    key_problem: Option<String>,
     clock: Box<dyn Fn() -> SystemTime + Send>,
     write: WriteAll,
     /// `None` when the path names no file.
@@ -83,6 +90,8 @@ impl FileSink {
             keep_files: 10,
             keep_bytes: u64::MAX,
             fsync: false,
+            chain: None,
+            key_problem: None,
             clock: Box::new(SystemTime::now),
             write: Box::new(|mut file, bytes| file.write_all(bytes)),
             open: None,
@@ -130,6 +139,41 @@ impl FileSink {
         self
     }
 
+    /// Whether each line carries a hash of itself and of all lines before, so that
+    /// [`verify_chain`](crate::verify_chain) finds lines that were changed, removed, inserted or moved. Default
+    /// `false`.
+    ///
+    /// A line gets a last member `"_chain":"<number>-<hash>"`, 77 bytes and the digits of the number, on the first line
+    /// of a file 65 more. A line that is no JSON object, or has a `_chain` already, becomes `{"_line":…,"_chain":…}`.
+    ///
+    /// The chain goes on over rotation and restart: the sink finds where it stopped at the end of the newest file.
+    /// What a crash left of a line is taken out and kept, up to 64 KiB, as `{"_torn":"…","_chain":…}`. A file
+    /// whose last line is not of this chain (it is from before the option was set, or the key is another one) is moved
+    /// aside, as when rotated, and a chain begins in a new file. A file that someone else moved while nothing was
+    /// running is not found; then, too, a new chain begins.
+    ///
+    /// It costs one SHA-256 over each line, and a copy.
+    #[must_use]
+    pub fn hash_chain(mut self, hash_chain: bool) -> Self {
+        // A key that was set before stays.
+        self.chain = if hash_chain { self.chain.or_else(|| Some(HashChain::new(None))) } else { None };
+        self
+    }
+
+    /// As [`hash_chain`](Self::hash_chain), with HMAC and this secret key of at least 16 bytes: who does not know it can
+    /// neither make lines nor calculate the chain anew. [`verify_chain_with_key`](crate::verify_chain_with_key)
+    /// needs the same key.
+    #[must_use]
+    pub fn hash_chain_key(mut self, key: impl AsRef<[u8]>) -> Self {
+        let key = key.as_ref();
+        let too_short = key.len() < HashChain::MIN_KEY_BYTES;
+        let problem =
+            || format!("hash_chain_key: has {} bytes, must have at least {}", key.len(), HashChain::MIN_KEY_BYTES);
+        self.key_problem = too_short.then(problem);
+        self.chain = Some(HashChain::new(Some(key)));
+        self
+    }
+
     /// Replaces the clock, for tests.
     #[doc(hidden)]
     #[must_use]
@@ -143,6 +187,9 @@ impl FileSink {
         let now = (self.clock)();
         self.trouble = None;
         self.ready_file(now)?;
+        if self.chain.is_some() {
+            return self.write_chained(batch, done, now);
+        }
         let lines = batch.lines();
         if self.rotate_bytes == 0 {
             return self.append(lines, done, lines.len());
@@ -190,9 +237,14 @@ impl FileSink {
     fn opened(&mut self, now: SystemTime) -> io::Result<&mut OpenFile> {
         let open = match self.open.take() {
             Some(open) => open,
-            None => OpenFile::open(&self.path, now, self.rotate_every, self.fsync)?,
+            None => self.open_file(now)?,
         };
-        Ok(self.open.insert(open))
+        self.open = Some(open);
+        let first = self.len() == 0;
+        if self.chain.as_mut().is_some_and(|chain| chain.push_torn(first)) {
+            self.append_chained(&mut 0)?;
+        }
+        self.open.as_mut().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
     fn len(&self) -> u64 {
@@ -269,6 +321,8 @@ impl fmt::Debug for FileSink {
             .field("keep_files", &self.keep_files)
             .field("keep_bytes", &self.keep_bytes)
             .field("fsync", &self.fsync)
+            .field("hash_chain", &self.chain.is_some())
+            .field("hash_chain_key", &self.chain.as_ref().is_some_and(HashChain::is_keyed))
             .finish_non_exhaustive()
     }
 }
@@ -279,12 +333,15 @@ impl Sink for FileSink {
     }
 
     fn start(&mut self) -> Result<(), SinkError> {
-        let path = self.path.display();
+        let path = self.path.display().to_string();
         if self.rotated.is_none() {
             return Err(SinkError::new(format!("path {path}: names no file")));
         }
-        match OpenFile::open(&self.path, (self.clock)(), self.rotate_every, self.fsync) {
-            Ok(open) => self.open = Some(open),
+        if let Some(problem) = &self.key_problem {
+            return Err(SinkError::new(problem.clone()));
+        }
+        match self.opened((self.clock)()) {
+            Ok(_) => {}
             Err(error) => return Err(SinkError::caused_by(format!("could not open {path}: {error}"), error)),
         }
         if self.rotate_bytes > 0 || self.rotate_every.is_some() {
@@ -346,21 +403,26 @@ impl OpenFile {
     fn open(path: &Path, now: SystemTime, rotation: Option<Rotation>, fsync: bool) -> io::Result<Self> {
         let directory = path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(directory)?;
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         let metadata = file.metadata()?;
         let (id, regular) = (FileId::of(&metadata), metadata.is_file());
-        let mut len = if regular { metadata.len() } else { 0 };
+        let len = if regular { metadata.len() } else { 0 };
         // An older file belongs to the period of its last line.
         let begun = if len > 0 { metadata.modified().unwrap_or(now) } else { now };
-        if len > 0 && !ends_a_line(&mut file)? {
-            file.write_all(b"\n")?;
-            len += 1;
-        }
         if fsync && regular && len == 0 {
             sync_directory(directory)?;
         }
         let period = rotation.map_or(0, |rotation| rotation.period_at(begun));
         Ok(Self { file, id, len, period, regular })
+    }
+
+    /// Closes a line that a crash cut short.
+    fn close_line(&mut self) -> io::Result<()> {
+        if self.len > 0 && !ends_a_line(&mut self.file)? {
+            self.file.write_all(b"\n")?;
+            self.len += 1;
+        }
+        Ok(())
     }
 
     /// Takes over the length seen from outside: others may append to the file or cut it, too.

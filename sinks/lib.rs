@@ -23,6 +23,7 @@
 
 mod delivery;
 mod file;
+mod hash_chain;
 #[cfg(feature = "http")]
 mod http;
 mod memory;
@@ -35,6 +36,7 @@ mod stdout;
 
 pub use delivery::{Decision, DeliveryPolicy};
 pub use file::FileSink;
+pub use hash_chain::{ChainBreak, ChainFault, ChainReport, log_files, verify_chain, verify_chain_with_key};
 #[cfg(feature = "http")]
 pub use http::{HttpConfigError, HttpFormat, HttpSink, HttpSinkBuilder};
 pub use memory::{MemoryEntry, MemoryHandle, MemorySink};

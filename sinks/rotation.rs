@@ -129,6 +129,11 @@ impl RotatedFiles {
         }
     }
 
+    /// The paths of the rotated files, oldest first.
+    pub(crate) fn paths(&self) -> io::Result<Vec<PathBuf>> {
+        Ok(self.list()?.into_iter().map(|file| file.path).collect())
+    }
+
     /// The rotated files, oldest first.
     fn list(&self) -> io::Result<Vec<Rotated>> {
         let mut files = Vec::new();

@@ -178,9 +178,11 @@ impl EngineBuilder {
         self
     }
 
-    /// Adds a processor. If it fails on a line, the line goes on as it came.
+    /// Adds a processor. If it fails on a line, the line goes on as it came; the line is dropped, however, if the
+    /// processor [wraps](Processor::wraps) lines: what was to be encrypted does not go out in the clear.
     pub fn processor(self, processor: impl Processor + 'static) -> Self {
-        self.processor_with(processor, ProcessFailure::Pass)
+        let on_error = if processor.wraps() { ProcessFailure::Drop } else { ProcessFailure::Pass };
+        self.processor_with(processor, on_error)
     }
 
     /// Adds a processor, and says what happens to a line on which it fails.
@@ -221,6 +223,7 @@ impl EngineBuilder {
         for (_, options) in &self.sinks {
             problems.extend(options.problems());
         }
+        problems.extend(hidden_json(&self.stages));
         let order = delivery_order(&self.sinks, &mut problems);
         if problems.is_empty() {
             Level::freeze();
@@ -318,6 +321,19 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<Joi
 /// Something that differs from sink to sink and from process to process.
 fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+/// Processors that would have to read what another one before them hides.
+fn hidden_json(stages: &StageSet) -> Vec<String> {
+    let mut processors = stages.processors.iter().map(|(processor, _)| processor);
+    let Some(wraps) = processors.find(|processor| processor.wraps()).map(|processor| processor.name()) else {
+        return Vec::new();
+    };
+    let readers = processors.filter(|processor| processor.reads_json()).map(|processor| processor.name());
+    let problem = |reader| {
+        format!("processor {reader:?}: reads JSON, which {wraps:?} before it hides; add {reader:?} before {wraps:?}")
+    };
+    readers.map(problem).collect()
 }
 
 /// Positions of the sinks, each before its fallback. Notes names that are taken twice, fallbacks

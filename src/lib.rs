@@ -31,6 +31,8 @@
 //!
 //! # Features
 //! - `http` (default): the HTTP sink.
+//! - `encrypt`: the processor `encrypt`.
+//! - `zstd`: compression inside `encrypt`; builds the C library.
 //! - `full`: everything.
 #![warn(missing_docs)]
 

@@ -1,11 +1,11 @@
-//! The filters, enrichers and redactors that come with logwheel.
+//! The filters, enrichers, redactors and processors that come with logwheel.
 //!
 //! ```text
 //! lane ──▶ filters ──▶ enrichers ──▶ redactors ──▶ encode ──▶ processors ──▶ sinks
 //! ```
 //!
 //! Each kind has a page with all its types, their options and an example: [`filters`], [`enrichers`],
-//! [`redactors`].
+//! [`redactors`], [`processors`].
 //!
 //! Stages do no I/O and start no threads. Each is built with its constructor or builder, tuned with
 //! setters named after its options, and runs on a worker of the engine. Users depend on the crate
@@ -18,6 +18,7 @@ pub mod filters;
 mod gauge;
 mod option;
 mod path;
+pub mod processors;
 mod random;
 pub mod redactors;
 
@@ -38,6 +39,9 @@ pub use filters::{
 };
 pub use gauge::Reading;
 pub use option::InvalidOption;
+#[cfg(feature = "encrypt")]
+pub use processors::{DecryptError, Decryptor, Encrypt, EncryptKey, EncryptKeyError};
+pub use processors::{SizeAction, SizeGuard, SizeGuardBuilder, SizeGuardCounts, SizeGuardError};
 pub use redactors::{
     FieldBlocker, FieldMask, FieldPathError, Finding, PresetError, PresetMask, PresetPattern, RedactPreset, RegexMask,
     RegexMaskError, StringTruncate, UrlCredentials,

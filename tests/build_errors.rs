@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use logwheel::{
     BatchLimits, BuildError, Engine, EngineBuilder, Enricher, Enrichment, Event, Filter, MemorySink, NullSink,
-    Overflow, Pin, Processed, Processor, Redactor, RetrySettings, StageError, Verdict,
+    Overflow, Pin, Processed, Processor, Redactor, RetrySettings, SizeGuard, StageError, Verdict,
 };
 
 #[track_caller]
@@ -225,6 +225,47 @@ fn stages_do_not_start_when_an_option_is_wrong() {
     let stage = Starter { fails: false, starts: Arc::default() };
     problems(valid().workers(0).filter(stage.clone()));
     assert_eq!(stage.starts.load(Ordering::SeqCst), 0);
+}
+
+/// A processor that hides JSON, or needs none, or both.
+struct Wrapper {
+    name: &'static str,
+    wraps: bool,
+    reads_json: bool,
+}
+
+impl Processor for Wrapper {
+    fn name(&self) -> &str {
+        self.name
+    }
+    fn wraps(&self) -> bool {
+        self.wraps
+    }
+    fn reads_json(&self) -> bool {
+        self.reads_json
+    }
+    fn process(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<Processed, StageError> {
+        Ok(Processed::Unchanged)
+    }
+}
+
+#[test]
+fn a_processor_that_reads_json_is_refused_behind_one_that_hides_it() {
+    let hides = || Wrapper { name: "hides", wraps: true, reads_json: false };
+    let blind = || Wrapper { name: "blind", wraps: false, reads_json: false };
+    let guard = SizeGuard::new;
+    let parts =
+        ["processor \"size_guard\"", "reads JSON", "\"hides\" before it", "add \"size_guard\" before \"hides\""];
+    assert_one(valid().processor(hides()).processor(guard()), &parts);
+    assert_one(valid().processor(guard()).processor(hides()).processor(blind()).processor(guard()), &parts);
+    assert_eq!(
+        problems(
+            valid().processor(hides()).processor(guard()).processor(|_: &[u8], _: &mut Vec<u8>| Processed::Unchanged)
+        )
+        .len(),
+        2
+    );
+    drop(valid().processor(guard()).processor(hides()).processor(blind()).processor(hides()).build().unwrap());
 }
 
 #[test]

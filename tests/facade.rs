@@ -32,6 +32,11 @@ use logwheel::{
     RegexMaskError, StringTruncate, UrlCredentials,
 };
 use logwheel::{Host, HostField, LevelFilter, StaticFields, enrichers, filters, redactors};
+#[cfg(feature = "encrypt")]
+use logwheel::{DecryptError, Decryptor, Encrypt, EncryptKey, EncryptKeyError};
+use logwheel::{SizeAction, SizeGuard, SizeGuardBuilder, SizeGuardCounts, SizeGuardError, processors};
+// The hash chain's.
+use logwheel::{ChainBreak, ChainFault, ChainReport, log_files, verify_chain, verify_chain_with_key};
 // The macros.
 use logwheel::{audit, critical, debug, error, event, info, security, trace, warn};
 
@@ -65,8 +70,20 @@ fn types_have_the_traits_that_users_rely_on() {
     is_error::<FieldPathError>();
     is_error::<PresetError>();
     is_error::<RegexMaskError>();
+    is_error::<SizeGuardError>();
+    is_error::<ChainBreak>();
+    is_error::<ChainFault>();
+    is_handle::<(SizeGuardCounts, SizeGuardBuilder, ChainReport)>();
+    is_plain::<SizeAction>();
     #[cfg(feature = "http")]
     is_error::<HttpConfigError>();
+    #[cfg(feature = "encrypt")]
+    {
+        is_error::<DecryptError>();
+        is_error::<EncryptKeyError>();
+        is_handle::<(EncryptKey, Decryptor)>();
+        is_sent::<Encrypt>();
+    }
     is_plain::<(Level, Envelope, Layer, Shape, Identity, TraceContext, BatchLimits, Verdict, Processed)>();
     is_plain::<(Lanes, OnFull, OnOverflow, Topology, Overflow, ProcessFailure, RedactFailure)>();
     is_plain::<(StageKind, Severity, EncodeCounts, StdoutFormat, HostField)>();
@@ -103,6 +120,9 @@ fn functions_and_constructors_are_where_they_belong() {
     let _: Vec<Finding> = redactors::RedactPreset::Jwt.test("none");
     let _: Secret<u8> = Secret::new(1);
     let _ = enrichers::StaticFields::new();
+    let _: SizeGuard = processors::SizeGuard::new();
+    assert_eq!(verify_chain(log_files("never-written.log").unwrap()).unwrap().lines, 0);
+    assert_eq!(verify_chain_with_key(log_files("never-written.log").unwrap(), "key").unwrap().files, 0);
     let _: (NullSink, MemorySink) = (NullSink, MemorySink::new());
     let _: (FileSink, StdoutSink) = (FileSink::new("never-opened.log"), StdoutSink::json());
     #[cfg(feature = "http")]

@@ -4,12 +4,14 @@ mod field_mask;
 mod json_line;
 mod match_expression;
 mod redactors;
+mod size_guard;
 mod wire_reader;
 
 pub use field_mask::field_mask;
 pub use json_line::json_line;
 pub use match_expression::match_expression;
 pub use redactors::redactors;
+pub use size_guard::size_guard;
 pub use wire_reader::wire_reader;
 
 use logwheel_core::{Envelope, Event, Identity, JsonEncoder};

@@ -50,5 +50,6 @@ replayed! {
     json_line,
     match_expression,
     redactors,
+    size_guard,
     wire_reader,
 }

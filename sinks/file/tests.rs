@@ -360,4 +360,77 @@ proptest! {
             prop_assert!(fits && file.ends_with('\n'), "{:?}", file);
         }
     }
+
+    /// As above, with a hash chain: it is whole, over failed writes, rotation, restarts and torn lines.
+    #[test]
+    fn failed_writes_and_crashes_keep_the_chain_whole(
+        limit in 0..500u64,
+        counts in prop::collection::vec(1..8usize, 1..6),
+        failing in prop::collection::vec(0..4usize, 0..8),
+        crashes in prop::collection::vec(prop::option::of(0..120usize), 6),
+    ) {
+        let dir = TestDir::new();
+        let new = || {
+            let sink = FileSink::new(dir.log()).rotate_bytes(limit).keep_files(usize::MAX);
+            sink.clock(Clock::at(0).closure()).hash_chain(true)
+        };
+        let mut sink = new();
+        let mut failing = failing.into_iter();
+        let mut expected = Vec::new();
+        let mut torn = 0;
+        for (b, count) in counts.iter().enumerate() {
+            let lines: Vec<_> = (0..*count).map(|i| format!("{{\"at\":\"{b}/{i}\"}}")).collect();
+            let batch = batch(&lines);
+            expected.extend((0..*count).map(|i| format!("{b}/{i}")));
+            sink.write = fail_nth(failing.next().unwrap_or(usize::MAX));
+            let mut attempts = 0;
+            while sink.deliver(&batch).is_err() {
+                attempts += 1;
+                prop_assert!(attempts < 3, "fails once only");
+            }
+            if let Some(bytes) = crashes[b] {
+                // Killed in the midst of the next line.
+                let half = format!("{{\"at\":\"torn\",\"text\":\"{}", "x".repeat(bytes));
+                File::options().append(true).open(dir.log()).unwrap().write_all(&half.as_bytes()[..bytes.min(half.len())]).unwrap();
+                sink = new();
+                sink.start().unwrap();
+                torn += usize::from(bytes > 0);
+            }
+        }
+        let written: Vec<serde_json::Value> = dir
+            .files()
+            .iter()
+            .flat_map(|file| file.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+            .collect();
+        let at: Vec<_> = written.iter().filter_map(|line| line["at"].as_str().map(str::to_owned)).collect();
+        prop_assert_eq!(at, expected);
+        prop_assert_eq!(written.iter().filter(|line| line["_torn"].is_string()).count(), torn);
+        let report = crate::verify_chain(crate::log_files(dir.log()).unwrap()).unwrap();
+        prop_assert_eq!(report.lines, written.len() as u64);
+    }
+}
+
+#[test]
+fn a_failed_write_of_chained_lines_is_retried_with_the_same_links() {
+    let dir = TestDir::new();
+    let mut sink = FileSink::new(dir.log()).hash_chain(true);
+    sink.write = fail_nth(1);
+    write(&mut sink, &["{\"n\":1}"]);
+    let lines = batch(&["{\"n\":2}", "{\"n\":3}"]);
+    sink.deliver(&lines).unwrap_err();
+    assert_eq!(dir.files()[0].lines().count(), 1, "half a batch is taken back");
+    sink.deliver(&lines).unwrap();
+    let report = crate::verify_chain([dir.log()]).unwrap();
+    assert_eq!((report.lines, report.last), (3, 3));
+}
+
+#[test]
+fn a_torn_line_of_a_chain_is_kept_though_nothing_is_logged_afterwards() {
+    let dir = TestDir::new();
+    fs::write(dir.log(), "{\"n\":").unwrap();
+    let mut sink = FileSink::new(dir.log()).hash_chain(true);
+    sink.start().unwrap();
+    sink.stop().unwrap();
+    assert!(dir.files()[0].starts_with("{\"_torn\":\"{\\\"n\\\":\","), "{:?}", dir.files());
+    assert_eq!(crate::verify_chain([dir.log()]).unwrap().lines, 1);
 }

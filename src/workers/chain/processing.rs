@@ -51,7 +51,7 @@ impl Processing {
         while let Some((processor, _)) = self.processors.get_mut(*position) {
             self.processed.clear();
             match processor.with(|processor| processor.process(line, &mut self.processed)) {
-                Ok(Processed::Replaced) if self.processed.contains(&b'\n') => {
+                Ok(Processed::Replaced) if self.processed.is_empty() || self.processed.contains(&b'\n') => {
                     let error = StageError::new("the output is not one line");
                     self.recover(*position, &Failure::Error(error))?;
                 }
