@@ -1,2 +1,3 @@
 //! x
+pub mod input;
 pub mod settings;
