@@ -97,7 +97,7 @@ impl<'c> Intake<'c> {
                 one_more(&self.counts.empty);
                 continue;
             }
-            let text = String::from_utf8_lossy(bytes);
+            let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
             if matches!(text, Cow::Owned(_)) {
                 one_more(&self.counts.not_utf8);
             }

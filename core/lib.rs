@@ -14,6 +14,8 @@ mod json;
 mod level;
 mod sink;
 mod stage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod trace;
 mod value;
 pub mod wire;

@@ -31,7 +31,8 @@
 //!
 //! # Features
 //! - `http` (default): the HTTP sink.
-//! - `full`: everything.
+//! - `testing`: the testing kit, `logwheel::testing`; for `dev-dependencies`.
+//! - `full`: everything that a service can use.
 #![warn(missing_docs)]
 
 mod builder;
@@ -45,6 +46,8 @@ mod global;
 mod ledger;
 mod ring;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod workers;
 
 pub use builder::{BuildError, EngineBuilder};
