@@ -177,7 +177,10 @@ plain text
     let requests = server.requests();
     assert_eq!(requests.len(), 2, "one failed and was tried again");
     assert_eq!(requests[1].header("authorization"), Some("Bearer orders-from-env-token"));
-    assert_eq!((requests[1].header("x-scope"), requests[1].header("x-api-key")), (Some("orders"), Some("orders-from-env")));
+    assert_eq!(
+        (requests[1].header("x-scope"), requests[1].header("x-api-key")),
+        (Some("orders"), Some("orders-from-env"))
+    );
     let body: Value = serde_json::from_str(&requests[1].text()).unwrap();
     let received = body["records"].as_array().unwrap();
     assert_eq!(received, &place.lines("out/archive.log"));
@@ -195,9 +198,9 @@ plain text
 
 #[test]
 fn events_on_standard_output_do_not_mix_with_the_report() {
-    let input = "one\r\n\r\n{\"n\":1.50,\"level\":\"error\"}\n{broken\n\xff";
+    let input = b"one\r\n\r\n{\"n\":1.50,\"level\":\"error\"}\n{broken\n\xff";
     let place = Place::new("[[sink]]\ntype = \"stdout\"\nformat = \"json\"\n");
-    let run = place.run(&JSON, input.as_bytes());
+    let run = place.run(&JSON, input);
     assert_eq!(run.code, Some(0), "{run:?}");
     let events: Vec<Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events.len(), 4);
@@ -282,7 +285,8 @@ fn what_is_wrong_with_the_settings_is_said_at_once_and_nothing_is_read() {
         let run = Place::new(FILE).run(arguments, "one\n");
         assert!(run.code == Some(2) && run.err.contains(expected) && run.out.is_empty(), "{arguments:?} {run:?}");
     }
-    let run = Run::of(&Command::new(env!("CARGO_BIN_EXE_logwheel")).args(["run", "-c", "nowhere.toml"]).output().unwrap());
+    let run =
+        Run::of(&Command::new(env!("CARGO_BIN_EXE_logwheel")).args(["run", "-c", "nowhere.toml"]).output().unwrap());
     assert!(run.code == Some(2) && run.err.contains("--config nowhere.toml: "), "{run:?}");
 }
 
@@ -334,7 +338,10 @@ fn a_signal_ends_reading_and_what_was_read_is_delivered_and_reported() {
         drop(stdin);
         let report = run.report();
         assert_eq!(run.code, Some(0), "nothing was lost: {run:?}");
-        assert_eq!((&report["logged"], &report["delivered"], &report["complete"]), (&json!(100), &json!(100), &json!(false)));
+        assert_eq!(
+            (&report["logged"], &report["delivered"], &report["complete"]),
+            (&json!(100), &json!(100), &json!(false))
+        );
     }
 }
 
