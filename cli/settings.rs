@@ -32,7 +32,7 @@
 //!
 //! Stages of a kind run in the order of the file. Keys carry the names of the builder's setters, durations and sizes
 //! are texts with units (`"50ms"`, `"10 MB"`; a megabyte has 1,048,576 bytes) or plain numbers of seconds
-//! and bytes. In every text value `${NAME}` stands for an environment variable. Unknown keys are
+//! and bytes. In every text value but `type`, `${NAME}` stands for an environment variable. Unknown keys are
 //! errors; all that is wrong is reported at once.
 //!
 //! Each kind of stage has a file with a table of its types; see [`Options`] for how options are
@@ -232,8 +232,14 @@ fn tables<'a>(section: &'static str, settings: &'a Table, problems: &'a Problems
 
 /// Builds what a table's `type` says.
 fn build<T>(types: &Types<T>, kind: &str, options: &mut Options<'_>) -> Result<T, Reported> {
-    let name = options.required_text("type").inspect_err(|Reported| options.leave_unjudged())?;
-    let name = canonical(&name);
+    let name = match options.get("type") {
+        Some(Value::String(name)) => canonical(name),
+        wrong => {
+            options.leave_unjudged();
+            let problem = if wrong.is_some() { "must be a text" } else { "is missing" };
+            return Err(options.refuse("type", problem));
+        }
+    };
     let Some((_, build)) = types.iter().find(|(known, _)| *known == name) else {
         let names = || types.iter().map(|(name, _)| *name);
         let known = if types.is_empty() {

@@ -43,7 +43,9 @@ const TOPOLOGIES: &[(&str, Topology)] = &[("auto", Topology::Auto), ("fused", To
 const WAITS: &[(&str, ())] = &[("adaptive", ())];
 
 /// Where workers run, beside a list of cores.
-const PINS: &[(&str, fn() -> Pin)] = &[("none", || Pin::None)];
+const PINS: &[NamedPin] = &[("none", || Pin::None)];
+/// A function, because a pin owns its list and is no constant.
+type NamedPin = (&'static str, fn() -> Pin);
 
 /// Reads the section. Defaults are the engine's, except that a full lane makes the reader wait:
 /// input can wait. Also says how long shutdown may take.
@@ -99,8 +101,7 @@ const PROTECTED: [Level; 4] = [Level::ERROR, Level::CRITICAL, Level::AUDIT, Leve
 /// `"none"`, or a list of cores.
 fn pin(options: &mut Options<'_>) -> Pin {
     let Some(Value::Array(cores)) = options.get("pin") else {
-        let choices: Vec<_> = PINS.iter().map(|(name, pin)| (*name, *pin)).collect();
-        return options.choice("pin", || Pin::None, &choices)();
+        return options.optional_choice("pin", PINS).map_or(Pin::None, |pin| pin());
     };
     let numbers: Option<Vec<usize>> =
         cores.iter().map(|core| core.as_integer().and_then(|core| usize::try_from(core).ok())).collect();

@@ -35,9 +35,11 @@ impl Place {
         fs::write(self.directory.join(name), bytes).unwrap();
     }
 
+    /// The whole lines of a file that may still be written to.
     fn lines(&self, name: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.directory.join(name)).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// `logwheel run` in the directory.
@@ -309,6 +311,18 @@ fn a_loss_is_told_by_the_exit_code_and_a_fallback_prevents_it() {
 }
 
 #[test]
+fn at_the_end_of_the_input_a_sink_may_take_longer_than_shutdown_may() {
+    let server = ScriptedServer::new(std::iter::repeat_n(Reply::status(503).header("Retry-After", "1"), 2));
+    let place = Place::new(&format!(
+        "[engine]\nshutdown_timeout = \"100ms\"\n[[sink]]\ntype = \"http\"\nendpoint = \"{}\"\n",
+        server.url()
+    ));
+    let run = place.run(&JSON, "one\ntwo\n");
+    let report = run.report();
+    assert_eq!((run.code, &report["delivered"], &report["sinks"][0]["retries"]), (Some(0), &json!(2), &json!(2)));
+}
+
+#[test]
 fn a_reader_that_goes_away_is_a_loss_and_no_hang() {
     let place = Place::new("[[sink]]\ntype = \"stdout\"\nbatch = { max_events = 10 }\n");
     let input = "a line of some length\n".repeat(20_000);
@@ -343,6 +357,20 @@ fn a_signal_ends_reading_and_what_was_read_is_delivered_and_reported() {
             (&json!(100), &json!(100), &json!(false))
         );
     }
+}
+
+#[test]
+fn a_signal_ends_reading_also_while_lines_keep_coming() {
+    let place = Place::new(FILE);
+    let (child, mut stdin) = waiting(&place, &JSON, "line\n");
+    let writing = thread::spawn(move || while stdin.write_all(&b"line\n".repeat(100)).is_ok() {});
+    wait_until("lines are written", || place.lines("out.log").len() > 100);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let run = Run::of(&child.wait_with_output().unwrap());
+    writing.join().unwrap();
+    let report = run.report();
+    assert_eq!((run.code, &report["dropped"], &report["balanced"]), (Some(0), &json!(0), &json!(true)), "{report}");
+    assert_eq!(report["delivered"], json!(place.lines("out.log").len()));
 }
 
 #[test]

@@ -148,17 +148,17 @@ proptest! {
             .collect();
         prop_assert_eq!(&Json::Object(back), &serde_json::from_str::<Json>(&line).unwrap());
         for member in members.iter() {
-            let value = match &member.value {
-                Parsed::Text(text) => json!(text),
-                Parsed::Plain(Value::Null) => json!(null),
-                Parsed::Plain(Value::Bool(value)) => json!(value),
-                Parsed::Plain(Value::U64(value)) => json!(value),
-                Parsed::Plain(Value::I64(value)) => json!(value),
-                Parsed::Plain(Value::F64(value)) => json!(value),
-                Parsed::Plain(Value::Json(source)) => serde_json::from_str(source).unwrap(),
-                Parsed::Plain(other) => panic!("{other:?}"),
-            };
-            prop_assert_eq!(value, serde_json::from_str::<Json>(member.source).unwrap());
+            let source = member.source;
+            match &member.value {
+                Parsed::Text(text) => prop_assert_eq!(json!(text), serde_json::from_str::<Json>(source).unwrap()),
+                Parsed::Plain(Value::Null) => prop_assert_eq!(source, "null"),
+                Parsed::Plain(Value::Bool(value)) => prop_assert_eq!(source, value.to_string()),
+                Parsed::Plain(Value::U64(value)) => prop_assert_eq!(source, value.to_string()),
+                Parsed::Plain(Value::I64(value)) => prop_assert_eq!(source, value.to_string()),
+                Parsed::Plain(Value::F64(value)) => prop_assert_eq!(source, zmij::Buffer::new().format(*value).to_owned()),
+                Parsed::Plain(Value::Json(json)) => prop_assert_eq!(*json, source),
+                Parsed::Plain(other) => prop_assert!(false, "{:?}", other),
+            }
         }
     }
 
