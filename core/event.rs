@@ -144,7 +144,13 @@ impl<'a> Event<'a> {
     /// Goes on with a record where another stage left off: `buffers` are those with which it was
     /// opened, as that stage left them.
     #[must_use]
-    pub fn resume(record: Record<'a>, buffers: &'a mut EventBuffers) -> Self {
+    pub fn resume(mut record: Record<'a>, buffers: &'a mut EventBuffers) -> Self {
+        // As `open` did, which does not say so to the next stage.
+        if record.shape.inline_message
+            && let Some(time) = Reader::new(record.arguments).time()
+        {
+            record.timestamp = time;
+        }
         Self { record, buffers }
     }
 

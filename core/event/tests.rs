@@ -111,7 +111,11 @@ fn an_event_can_bring_its_own_time_and_no_field_passes_for_one() {
     encode_named("a", &Value::U64(1), &mut timed);
     open(&timed, &|event| {
         assert_eq!((event.timestamp(), event.message(), event.is_damaged()), (77, "older", false));
-        assert_eq!(event.hold().timestamp(), 77);
+        let mut held = event.hold();
+        assert_eq!((held.timestamp(), held.event().timestamp()), (77, 77));
+        let mut buffers = event.buffers.clone();
+        let resumed = Event::resume(Record { shape, ..record(&[], &timed) }, &mut buffers);
+        assert_eq!((resumed.timestamp(), resumed.message()), (77, "older"));
         assert_eq!(text(event), "a=U64(1)/Argument ");
     });
     open(&timed[..5], &|event| assert!(event.is_damaged() && event.timestamp() == 1));
