@@ -4,6 +4,8 @@
 //! `on_full = "block"`; the clock runs until every event has been delivered. CPU seconds of the
 //! whole process are printed beside, per million events.
 
+mod measure;
+
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::thread;
@@ -14,6 +16,7 @@ use logwheel::{
     BatchLimits, Engine, EngineBuilder, FieldMask, FileSink, Host, Level, LevelFilter, MemorySink, NullSink, OnFull,
     Overflow, StaticFields, info,
 };
+use measure::cpu_time;
 
 const BLOCK: Overflow = Overflow::Block(Duration::from_secs(60));
 
@@ -32,15 +35,6 @@ fn run(engine: &Engine, threads: u64, events: u64) {
         }
     });
     engine.flush(Duration::from_secs(60)).expect("the sinks keep pace");
-}
-
-/// User and system time of this process so far, in steps of 10 ms.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Behind the command, which may hold anything but ends in the last bracket.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-    ticks / 100.0
 }
 
 /// A file on tmpfs, so that no disk is measured.
@@ -75,10 +69,10 @@ fn pipeline(c: &mut Criterion) {
             b.iter_custom(|rounds| {
                 let mut took = Duration::ZERO;
                 for _ in 0..rounds {
-                    let (cpu_before, begin) = (cpu_seconds(), Instant::now());
+                    let (cpu_before, begin) = (cpu_time(), Instant::now());
                     run(&engine, threads, EVENTS);
                     took += begin.elapsed();
-                    cpu += cpu_seconds() - cpu_before;
+                    cpu += (cpu_time() - cpu_before).as_secs_f64();
                     events += EVENTS;
                     between();
                 }

@@ -93,6 +93,19 @@ impl Batch {
         self.columns().iter().position(|column| column == field)
     }
 
+    /// Appends a payload in place of another batch's entry: with its timestamp, level and cells.
+    ///
+    /// # Panics
+    /// When there is no such entry, or the batch would grow beyond [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn push_instead(&mut self, payload: &[u8], other: &Batch, index: usize) {
+        let EntryMeta { level, timestamp, .. } = other.entries[index];
+        let start = self.offset_for(payload.len() + 1);
+        self.bytes.extend_from_slice(payload);
+        self.bytes.push(b'\n');
+        self.entries.push(EntryMeta { start, level, timestamp });
+        self.append_cells(other, index..index + 1);
+    }
+
     /// Fills a cell of the entry that was pushed last.
     ///
     /// # Panics

@@ -82,6 +82,18 @@ pub struct EventBuffers {
     damaged: bool,
 }
 
+impl EventBuffers {
+    /// Lets go of memory beyond about `bytes`, which an unusual event left behind.
+    pub fn trim(&mut self, bytes: usize) {
+        if self.added.capacity() > bytes {
+            self.added = Vec::new();
+        }
+        if self.entries.capacity() * size_of::<FieldEntry>() > bytes {
+            self.entries = Vec::new();
+        }
+    }
+}
+
 /// An event on its way through the stages.
 ///
 /// Names are unique: a field of the statement hides one of the same name from a scope, which

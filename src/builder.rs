@@ -7,16 +7,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use logwheel_core::{Enricher, Envelope, Filter, Level, Processor, Redactor, Sink};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::caller::{Intake, become_pipeline_thread};
 use crate::clock::TickClock;
-use crate::config::{Config, Lanes, OnFull, OnOverflow, Pin, Topology};
+use crate::config::{Config, Lanes, OnFull, OnOverflow, Pin, Topology, Wait};
+use crate::cores::Cores;
 use crate::delivery::{Outlet, SinkOptions, SinkQueue};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::engine::{Engine, Parts, Running};
 use crate::sync::{Arc, AtomicBool};
-use crate::workers::{Inbox, ProcessFailure, RedactFailure, StageSet, Task, Worker, WorkerCounts};
+use crate::workers::{Crew, Inbox, Layout, ProcessFailure, RedactFailure, StageSet, WorkerCounts};
 
 /// Collects options, stages and sinks, and starts the engine.
 ///
@@ -105,11 +105,16 @@ impl EngineBuilder {
         block_timeout: Duration,
         /// How stages are spread over threads. Default: the engine chooses.
         topology: Topology,
-        /// How many workers share the lanes. From 1 to 64. Default 1. Events of one thread stay
-        /// in order; with several workers, those of different threads may not.
+        /// How many workers share the lanes, in the fused topology. From 1 to 64. Default 1. Events
+        /// of one thread stay in order; with several workers, those of different threads may not.
         workers: usize,
         /// Where workers run. Default: wherever the system puts them.
         pin: Pin,
+        /// What workers do when there is nothing to do. Default: they sleep, ever longer.
+        wait: Wait,
+        /// How long a lane that no thread needs, beyond the reserve and one spare, keeps its
+        /// memory. Default 30 s.
+        lane_idle: Duration,
         /// The longest sleep of a worker while events came within the last second. Default 5 ms.
         max_park: Duration,
         /// The longest sleep of an idle worker. Default 100 ms.
@@ -211,7 +216,8 @@ impl EngineBuilder {
     /// When options are wrong or do not fit together, when a stage does not start, or when there
     /// are no threads to be had: all the problems at once.
     pub fn build(mut self) -> Result<Engine, BuildError> {
-        let mut problems = self.config.problems(&usable_cores());
+        let cores = Cores::usable();
+        let mut problems = self.config.problems(&cores);
         for (_, options) in &self.sinks {
             problems.extend(options.problems());
         }
@@ -223,20 +229,19 @@ impl EngineBuilder {
         if !problems.is_empty() {
             return Err(BuildError { problems });
         }
-        self.start(&order).map_err(|error| BuildError { problems: vec![format!("a thread did not start: {error}")] })
+        self.start(&order, cores)
+            .map_err(|error| BuildError { problems: vec![format!("a thread did not start: {error}")] })
     }
 
-    fn start(self, order: &[usize]) -> std::io::Result<Engine> {
+    fn start(self, order: &[usize], cores: Cores) -> std::io::Result<Engine> {
         let Self { config, stages, sinks, hook } = self;
         let diagnostics = Arc::new(Diagnostics::new(hook));
-        let clock = TickClock::new();
+        let layout = Layout::choose(&config, &cores);
         let names = stages.names();
-        let counts: Vec<_> = (0..config.workers).map(|_| Arc::new(WorkerCounts::new(names.iter().cloned()))).collect();
-        let chains = stages.into_chains(config.envelope, &counts, &diagnostics);
-        let inboxes: Vec<Arc<Inbox>> = (0..config.workers).map(|_| Arc::default()).collect();
-        let (intake, shared_lane) = Intake::new(config, clock, inboxes);
-        let intake = Arc::new(intake);
-        intake.worker_of(0).push(Task::Lane(Box::new(shared_lane)));
+        let counts = || Arc::new(WorkerCounts::new(names.iter().cloned()));
+        let counts: Vec<_> = (0..layout.threads()).map(|_| counts()).collect();
+        let inboxes: Vec<Arc<Inbox>> = (0..layout.first_workers()).map(|_| Arc::default()).collect();
+        let intake = Arc::new(Intake::new(config, TickClock::new(), inboxes, layout.readers()));
 
         let is_fallback =
             |name: &String| sinks.iter().any(|(_, options)| options.fallback.as_ref().is_some_and(|to| to == name));
@@ -254,26 +259,27 @@ impl EngineBuilder {
             intake: Arc::clone(&intake),
             workers: counts.clone(),
             sinks: order.iter().map(|position| Arc::clone(&queues[*position])).collect(),
+            flushes: Arc::default(),
             running: Arc::clone(&running),
             swept: AtomicBool::new(false),
         });
-        let mut threads = Vec::new();
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
-        let to_sinks: Arc<[_]> = queues.iter().cloned().collect();
-        for (index, (chain, counts)) in chains.into_iter().zip(counts).enumerate() {
-            let inbox = Arc::clone(&intake.inboxes[index]);
-            let core = match &intake.config.pin {
-                Pin::Cores(cores) => Some(cores[index % cores.len()]),
-                Pin::None => None,
-            };
-            let worker = Worker::new(Arc::clone(&intake), inbox, counts, Arc::clone(&to_sinks), chain, epoch);
+        let crew = Crew {
+            layout,
+            cores,
+            intake: Arc::clone(&intake),
+            stages,
+            sinks: queues.iter().cloned().collect(),
+            counts,
+            diagnostics: Arc::clone(&diagnostics),
+            epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64),
+        };
+        let mut threads = crew.start(&mut |name, run| {
             let running = Arc::clone(&running);
-            threads.push(spawn(&format!("lw-work-{index}"), move || {
-                pin_to(core);
-                worker.run();
+            spawn(name, move || {
+                run();
                 running.worker_ended();
-            })?);
-        }
+            })
+        })?;
         for (index, ((sink, options), fallback)) in sinks.into_iter().zip(fallbacks).enumerate() {
             let queue = Arc::clone(&queues[index]);
             let outlet = Outlet::new(sink, &options, queue, fallback, Arc::clone(&diagnostics), seed());
@@ -307,20 +313,6 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<Joi
         become_pipeline_thread();
         run();
     })
-}
-
-/// The cores on which this process may run.
-fn usable_cores() -> Vec<usize> {
-    let Ok(mask) = sched_getaffinity(None) else { return Vec::new() };
-    (0..CpuSet::MAX_CPU).filter(|core| mask.is_set(*core)).collect()
-}
-
-fn pin_to(core: Option<usize>) {
-    let Some(core) = core else { return };
-    let mut mask = CpuSet::new();
-    mask.set(core);
-    // Checked by `build`; if the mask changed since, running elsewhere is better than not at all.
-    let _ = sched_setaffinity(None, &mask);
 }
 
 /// Something that differs from sink to sink and from process to process.

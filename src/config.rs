@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use logwheel_core::{Envelope, Level};
 
+use crate::cores::Cores;
+
 /// What happens to an event that finds its lane full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -48,11 +50,34 @@ pub enum Lanes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Topology {
-    /// The engine chooses: at present always fused.
+    /// Per stage where the process may use at least four cores (affinity and CPU quota) and
+    /// `workers` is 1, else fused.
     #[default]
     Auto,
+    /// One worker for the filters, one to enrich, redact and encode, one for processors and
+    /// dispatch.
+    PerStage,
     /// Each worker takes a share of the lanes and runs all stages for them.
     Fused,
+}
+
+/// What a worker does when there is nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Wait {
+    /// It spins briefly, yields, then sleeps: up to `max_park` while an event came in the last
+    /// second, longer and longer up to `idle_park` after that. An idle engine costs next to
+    /// nothing; an event waits at most that long.
+    #[default]
+    Adaptive,
+    /// It never stops looking: events are seen within a microsecond or two, and each worker takes
+    /// a whole core. Only for machines with cores to spare, and with `pin`.
+    BusySpin,
+    /// It looks, and lets others run in between: as quick when there is a core to spare, a whole
+    /// core as well.
+    Yield,
+    /// It spins briefly, yields, then sleeps for 100 µs at a time: some per cent of a core.
+    Sleep,
 }
 
 /// Where worker threads run.
@@ -62,6 +87,9 @@ pub enum Pin {
     /// Wherever the system puts them.
     #[default]
     None,
+    /// Each worker on a core of its own, if that leaves at least as many cores to the service
+    /// (affinity and CPU quota counted); else as [`None`](Self::None).
+    Auto,
     /// The workers on these cores, in turn.
     Cores(Vec<usize>),
 }
@@ -87,6 +115,8 @@ pub(crate) struct Config {
     pub(crate) topology: Topology,
     pub(crate) workers: usize,
     pub(crate) pin: Pin,
+    pub(crate) wait: Wait,
+    pub(crate) lane_idle: Duration,
     pub(crate) max_park: Duration,
     pub(crate) idle_park: Duration,
     pub(crate) wake_level: Option<Level>,
@@ -119,6 +149,8 @@ impl Default for Config {
             topology: Topology::Auto,
             workers: 1,
             pin: Pin::None,
+            wait: Wait::Adaptive,
+            lane_idle: Duration::from_secs(30),
             max_park: Duration::from_millis(5),
             idle_park: Duration::from_millis(100),
             wake_level: None,
@@ -149,7 +181,7 @@ impl Config {
     }
 
     /// Everything that is wrong with the options, each with its name, its value and what is allowed.
-    pub(crate) fn problems(&self, usable_cores: &[usize]) -> Vec<String> {
+    pub(crate) fn problems(&self, cores: &Cores) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |ok: bool, problem: String| {
             if !ok {
@@ -196,18 +228,26 @@ impl Config {
             (1..=64).contains(&self.workers),
             format!("workers = {}: must be from 1 to 64 (default 1)", self.workers),
         );
+        check(
+            self.workers <= 1 || self.topology != Topology::PerStage,
+            format!(
+                "workers = {}: with topology per_stage there is one for each stage group, leave it at 1",
+                self.workers
+            ),
+        );
         check(self.promote_after > 0, "promote_after = 0: must be at least 1 (default 64)".to_owned());
         check(!self.max_park.is_zero(), "max_park = 0: must be longer than zero (default 5ms)".to_owned());
         check(
             self.idle_park >= self.max_park,
             format!("idle_park = {:?}: must be at least max_park ({:?})", self.idle_park, self.max_park),
         );
-        if let Pin::Cores(cores) = &self.pin {
-            check(!cores.is_empty(), "pin = []: name at least one core, or leave it at none".to_owned());
-            for core in cores {
+        if let Pin::Cores(pins) = &self.pin {
+            check(!pins.is_empty(), "pin = []: name at least one core, or leave it at none".to_owned());
+            for core in pins {
+                let Cores { allowed, .. } = cores;
                 check(
-                    usable_cores.contains(core),
-                    format!("pin = {core}: this process may only run on the cores {usable_cores:?}"),
+                    allowed.contains(core),
+                    format!("pin = {core}: this process may only run on the cores {allowed:?}"),
                 );
             }
         }

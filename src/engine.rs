@@ -12,9 +12,8 @@ use crate::builder::EngineBuilder;
 use crate::caller::{AttachError, Intake, Logger, attach_thread, on_pipeline_thread};
 use crate::delivery::{SinkLedger, SinkQueue};
 use crate::ledger::Ledger;
-use crate::ring::{Fill, Flags, SlotHeader, SlotWriter};
 use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Ordering};
-use crate::workers::{FlushRound, Task, WorkerCounts, WorkerTotals};
+use crate::workers::{FlushDesk, FlushRound, Task, WorkerCounts, WorkerTotals};
 
 /// A running pipeline.
 ///
@@ -33,7 +32,8 @@ pub(crate) struct Parts {
     pub(crate) workers: Vec<Arc<WorkerCounts>>,
     /// In an order in which a sink comes before its fallback.
     pub(crate) sinks: Vec<Arc<SinkQueue>>,
-    /// Workers that have not ended.
+    pub(crate) flushes: Arc<FlushDesk>,
+    /// Threads that have not ended.
     pub(crate) running: Arc<Running>,
     /// Nobody reads the lanes any more.
     pub(crate) swept: AtomicBool,
@@ -258,12 +258,7 @@ impl Parts {
         let began = Instant::now();
         let deadline = began + timeout.min(FOR_EVER);
         let failed = || if self.intake.is_closed() { FlushError::Closed } else { self.timed_out() };
-        let marked = self.mark_shared_lane(deadline).ok_or_else(failed)?;
-        let round = Arc::new(FlushRound::new(marked, self.intake.inboxes.len()));
-        for inbox in &self.intake.inboxes {
-            inbox.push(Task::Flush(Arc::clone(&round)));
-        }
-        if !round.wait(deadline, || self.is_swept()) {
+        if !self.flushes.flush(deadline, || self.begin_flush_round(deadline), || self.is_swept()) {
             return Err(failed());
         }
         // All at once, so that one that hangs does not keep the others from trying; then in order,
@@ -273,29 +268,25 @@ impl Parts {
         if hanging > 0 { Err(failed()) } else { Ok(()) }
     }
 
+    /// Asks every worker that reads lanes to say when it has carried what is there.
+    fn begin_flush_round(&self, deadline: Instant) -> bool {
+        let Some(marked) = self.mark_shared_lane(deadline) else { return false };
+        let round = Arc::new(FlushRound::new(&self.flushes, marked, self.intake.inboxes.len()));
+        for inbox in &self.intake.inboxes {
+            inbox.push(Task::Flush(Arc::clone(&round)));
+        }
+        true
+    }
+
     fn is_swept(&self) -> bool {
         self.swept.load(Ordering::Acquire)
     }
 
-    /// Publishes an empty event: when it is consumed, so is everything published before it. Says
-    /// how many slots are consumed then.
+    /// As [`Intake::mark_shared_lane`], again and again while the lane is full.
     fn mark_shared_lane(&self, deadline: Instant) -> Option<u64> {
-        struct Marker {
-            ticks: u64,
-        }
-
-        impl Fill for Marker {
-            fn header(&self) -> SlotHeader {
-                SlotHeader { ticks: self.ticks, flags: Flags::MARKER, ..SlotHeader::default() }
-            }
-
-            fn fill(&self, _: &mut SlotWriter<'_>) {}
-        }
-
-        let mut lane = self.intake.shared.writer();
         loop {
-            if lane.try_publish(&Marker { ticks: self.intake.clock.now() }).is_ok() {
-                return Some(lane.published());
+            if let Some(marked) = self.intake.mark_shared_lane() {
+                return Some(marked);
             }
             if Instant::now() >= deadline || self.is_swept() {
                 return None;

@@ -45,6 +45,9 @@ pub struct Notes {
     pub format_panics: u64,
     /// Calls that had to wait for a free slot.
     pub full_waits: u64,
+    /// Calls that woke a sleeping worker, which takes a system call of some microseconds: at a
+    /// quarter of a lane, at `wake_level`, or on finding the lane full.
+    pub wakes: u64,
     /// NaN and infinities, written as null.
     pub non_finite: u64,
     /// Raw JSON values that were none, written as text.
@@ -80,6 +83,7 @@ impl Ledger {
                 cut: callers.cut,
                 format_panics: callers.format_panics,
                 full_waits: callers.full_waits,
+                wakes: callers.wakes,
                 non_finite: workers.non_finite,
                 invalid_json: workers.invalid_json,
                 invalid_utf8: workers.invalid_utf8,
@@ -136,11 +140,13 @@ impl fmt::Display for Ledger {
         for stage in self.stages.iter().filter(|stage| stage.errors + stage.panics > 0) {
             writeln!(f, "  stage {}: {} errors, {} panics", stage.name, stage.errors, stage.panics)?;
         }
-        let Notes { cut, format_panics, full_waits, non_finite, invalid_json, invalid_utf8, damaged } = self.notes;
+        let Notes { cut, format_panics, full_waits, wakes, non_finite, invalid_json, invalid_utf8, damaged } =
+            self.notes;
         for (note, count) in [
             ("events were cut to fit", cut),
             ("values panicked while being formatted", format_panics),
             ("calls waited for a free slot", full_waits),
+            ("calls woke a sleeping worker", wakes),
             ("numbers were not finite", non_finite),
             ("raw JSON values were none", invalid_json),
             ("texts were not UTF-8", invalid_utf8),

@@ -39,6 +39,7 @@ mod builder;
 mod caller;
 mod clock;
 mod config;
+mod cores;
 mod delivery;
 mod diagnostics;
 mod engine;
@@ -52,7 +53,7 @@ mod workers;
 
 pub use builder::{BuildError, EngineBuilder};
 pub use caller::{AttachError, InScope, Logger, Scope, ScopeGuard, as_error, current_trace};
-pub use config::{Lanes, OnFull, OnOverflow, Pin, Topology};
+pub use config::{Lanes, OnFull, OnOverflow, Pin, Topology, Wait};
 pub use delivery::{Overflow, SinkLedger, SinkOptions};
 pub use diagnostics::{Diagnostic, Severity};
 pub use engine::{Engine, FlushError, Flushed, Report};

@@ -2,7 +2,7 @@
 //!
 //! The `disruptor` crate gives the sequencing (who may write which slot, who may read it); this
 //! module gives the memory behind the slots, the pool for events that do not fit, and a writing
-//! and a reading end. It knows nothing of logs beyond the header of a slot.
+//! and one or several reading ends. It knows nothing of logs beyond the header of a slot.
 //!
 //! A disruptor's ring holds values of one size fixed at compile time. Ours holds pointers into
 //! an [`arena`], one per slot: `slot_bytes` is chosen at run time, header and values of an event
@@ -12,10 +12,20 @@
 mod arena;
 mod lane;
 mod overflow;
+mod reader;
 mod slot;
 
-pub(crate) use lane::{Full, LaneReader, LaneState, LaneWriter, SharedLane, lane_bytes, private_lane};
+/// Who may write which slot and who may read it: the `disruptor` crate's business.
+#[cfg(not(logwheel_loom))]
+use disruptor as sequencing;
+/// Under the model checker, which cannot see into other crates, a ring of the same shape.
+#[cfg(logwheel_loom)]
+#[path = "ring/stand_in.rs"]
+mod sequencing;
+
+pub(crate) use lane::{Full, LaneState, LaneWriter, SharedLane, lane_bytes, private_lane};
 pub(crate) use overflow::{Chain, OverflowPool};
+pub(crate) use reader::LaneReader;
 pub(crate) use slot::{ArgumentBuffer, Fill, Flags, HEADER_BYTES, Slot, SlotHeader, SlotWriter};
 
 #[cfg(test)]

@@ -1,22 +1,35 @@
 //! The middle of the road: worker threads carry events from lanes through the stages to the
 //! sinks' queues.
 //!
-//! A [`worker`] polls its lanes in rounds, merges them by tick, takes each event through the
-//! [`chain`] of stages, and hands the finished lines of a round to every sink at once. Only then
-//! are the slots released: what is consumed has its fate, and lies in the queues in order.
+//! The first worker on an event's way polls its [`lanes`] in rounds and merges them by tick. Either
+//! it does the rest as well ([`fused`]), or there is a thread for each part ([`per_stage`]): the
+//! three parts of the [`chain`] of stages, and the [`dispatch`] of finished lines to every sink.
+//! Only then are the slots released: what is consumed has its fate, and lies in the queues in
+//! order.
 
 mod chain;
 mod counts;
+mod dispatch;
 mod flush;
+mod fused;
 mod inbox;
 mod instance;
+mod lanes;
 mod merge;
-mod worker;
+mod numbering;
+mod per_stage;
+mod reading;
+mod topology;
+mod wait;
 
-pub(crate) use chain::{Chain, StageSet, panic_text};
+#[cfg(all(test, logwheel_loom))]
+mod models;
+
 pub use chain::{ProcessFailure, RedactFailure};
+pub(crate) use chain::{StageSet, panic_text};
 pub use counts::{StageKind, StageTotals};
 pub(crate) use counts::{WorkerCounts, WorkerTotals};
-pub(crate) use flush::FlushRound;
+pub(crate) use dispatch::Dispatch;
+pub(crate) use flush::{FlushDesk, FlushRound};
 pub(crate) use inbox::{Inbox, Task};
-pub(crate) use worker::Worker;
+pub(crate) use topology::{Crew, Layout};

@@ -627,13 +627,8 @@ fn real_log_lines_come_back_as_they_were() {
     let memory = MemorySink::new();
     let handle = memory.handle();
     // Slots large enough that few lines need the pool, which does not wait as lanes do.
-    let engine = logwheel::Engine::builder()
-        .on_full(OnFull::Block)
-        .lane_slots(512)
-        .slot_bytes(2048)
-        .sink(memory)
-        .build()
-        .unwrap();
+    let engine =
+        support::engine().on_full(OnFull::Block).lane_slots(512).slot_bytes(2048).sink(memory).build().unwrap();
     let logger = engine.logger("replay");
     let mut expected = Vec::new();
     for file in files {

@@ -221,7 +221,7 @@ fn big_events_in_every_slot_of_every_lane_stay_within_the_memory_budget() {
     let gate = Gate::new();
     let inspected = Arc::new(Inspected::default());
     let before = resident_bytes();
-    let engine = Engine::builder()
+    let engine = support::engine()
         .lane_slots(LANE)
         .memory_budget(BUDGET)
         .overflow_bytes(8 << 20)

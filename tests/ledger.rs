@@ -15,7 +15,7 @@ use logwheel::{
 };
 use proptest::prelude::*;
 use support::{
-    EXPECTED, Gate, LONG, Record, Reply, ScriptedSink, assert_each_thread_in_order, assert_unique,
+    EXPECTED, FusedWorkers, Gate, LONG, Record, Reply, ScriptedSink, assert_each_thread_in_order, assert_unique,
     silence_expected_panics, stage, thread_and_number, wait_until,
 };
 
@@ -324,7 +324,7 @@ fn run(plan: &Plan) -> (Report, Outside) {
         .on_overflow(plan.on_overflow)
         .on_full(plan.on_full)
         .full_wait(plan.full_wait)
-        .workers(plan.workers)
+        .fused_workers(plan.workers)
         .filter(doorman.clone());
     for filter in &filters {
         builder = builder.filter(filter.clone());
@@ -614,7 +614,8 @@ fn what_a_sink_gives_up_goes_to_its_fallback_or_is_dropped_with_the_reason() {
 #[test]
 fn the_ledger_never_shows_more_coming_out_than_went_in_while_everything_moves() {
     let memory = MemorySink::new();
-    let engine = support::small().on_full(OnFull::Block).workers(2).promote_after(10).sink(memory).build().unwrap();
+    let engine =
+        support::small().on_full(OnFull::Block).fused_workers(2).promote_after(10).sink(memory).build().unwrap();
     let running = AtomicU64::new(3);
     thread::scope(|scope| {
         for thread in 0..3u64 {

@@ -14,7 +14,7 @@ use logwheel::{
     Batch, Delivered, DeliveryError, Engine, Event, FileSink, FlushError, Level, Logger, MemorySink, OnFull, Overflow,
     RetrySettings, Sink, debug, error, event, info, warn,
 };
-use support::{Gate, LONG, Reply, ScriptedSink, block_on, events, lock, small, wait_until};
+use support::{FusedWorkers, Gate, LONG, Reply, ScriptedSink, block_on, events, lock, small, wait_until};
 
 /// A short time in which nothing can come to pass: the thing waited for hangs.
 const IN_VAIN: Duration = Duration::from_millis(100);
@@ -25,7 +25,7 @@ fn what_was_logged_before_a_flush_has_arrived_after_it() {
         let memory = MemorySink::new();
         let handle = memory.handle();
         let engine = small()
-            .workers(workers)
+            .fused_workers(workers)
             .on_full(OnFull::Block)
             .promote_after(30)
             .reserved_lanes(0)
@@ -45,7 +45,7 @@ fn what_was_logged_before_a_flush_has_arrived_after_it() {
 fn a_flush_covers_what_other_threads_logged_before_it() {
     let memory = MemorySink::new();
     let handle = memory.handle();
-    let engine = small().workers(2).sink_with(memory, |sink| sink.batch_max_age(10 * LONG)).build().unwrap();
+    let engine = small().fused_workers(2).sink_with(memory, |sink| sink.batch_max_age(10 * LONG)).build().unwrap();
     thread::scope(|scope| {
         let (logged, to_flush) = mpsc::channel();
         for attach in [true, false] {
@@ -277,7 +277,7 @@ fn a_flush_that_races_with_the_shutdown_ends() {
 fn shutdown_delivers_everything_and_says_so() {
     let memory = MemorySink::new();
     let handle = memory.handle();
-    let engine = Engine::builder().sink_with(memory, |sink| sink.batch_max_age(10 * LONG)).build().unwrap();
+    let engine = support::engine().sink_with(memory, |sink| sink.batch_max_age(10 * LONG)).build().unwrap();
     let logger = engine.logger("t");
     (0..5_000).for_each(|n| info!(logger, "m", n));
     let report = engine.shutdown(LONG);
@@ -379,7 +379,7 @@ fn the_last_words_before_a_shutdown_arrive_while_neighbours_go_on_logging() {
         let handle = memory.handle();
         // Lanes so large that nobody waits for room: neighbours are then in the midst of a call
         // for much of their time.
-        let engine = Engine::builder()
+        let engine = support::engine()
             .on_full(OnFull::Block)
             .promote_after(u32::MAX)
             .filter(|event: &Event<'_>| event.message() == "last words")
@@ -528,7 +528,7 @@ fn a_shutdown_releases_a_worker_that_waits_for_room_in_a_queue() {
 #[test]
 fn a_queue_that_blocks_in_vain_holds_a_round_of_lines_up_once_and_not_each_line() {
     let gate = Gate::new();
-    let engine = Engine::builder()
+    let engine = support::engine()
         .on_full(OnFull::Block)
         .diagnostics(|_| {})
         .sink_with(ScriptedSink::replies([Reply::Wait(gate.clone())]), |sink| {

@@ -62,7 +62,7 @@ fn calls_in(work: impl FnOnce()) -> u64 {
 }
 
 fn engine() -> Engine {
-    Engine::builder().on_full(OnFull::Block).promote_after(u32::MAX).sink(NullSink).build().unwrap()
+    support::engine().on_full(OnFull::Block).promote_after(u32::MAX).sink(NullSink).build().unwrap()
 }
 
 /// Every kind of statement that copies its values.
@@ -96,7 +96,7 @@ fn a_statement_on_a_lane_of_its_own_does_not_allocate() {
 #[test]
 fn a_statement_on_the_shared_lane_does_not_allocate() {
     for lanes in [Lanes::PerThread, Lanes::Shared] {
-        let engine = Engine::builder()
+        let engine = support::engine()
             .lanes(lanes)
             .on_full(OnFull::Block)
             .promote_after(u32::MAX)
@@ -168,7 +168,7 @@ fn an_event_that_goes_to_the_overflow_pool_does_not_allocate() {
 
 #[test]
 fn an_event_that_is_cut_does_not_allocate() {
-    let engine = Engine::builder().overflow_bytes(0).on_full(OnFull::Block).sink(NullSink).build().unwrap();
+    let engine = support::engine().overflow_bytes(0).on_full(OnFull::Block).sink(NullSink).build().unwrap();
     let logger = engine.logger("t");
     let text = "x".repeat(20_000);
     let log = |n: u64| info!(logger, "big", n, text);
@@ -191,7 +191,7 @@ fn formatting_values_does_not_allocate_once_the_thread_has_room_for_them() {
 fn moving_to_a_lane_of_its_own_does_not_allocate() {
     let memory = MemorySink::new();
     let handle = memory.handle();
-    let engine = Engine::builder()
+    let engine = support::engine()
         .lane_slots(1024)
         .identity(true)
         .reserved_lanes(0)

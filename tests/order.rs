@@ -8,7 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use logwheel::{Engine, Event, Lanes, Logger, MemorySink, OnFull, info};
-use support::{Gate, LONG, assert_each_thread_in_order, private_lanes, small, thread_and_number, wait_until};
+use support::{
+    FusedWorkers, Gate, LONG, assert_each_thread_in_order, private_lanes, small, thread_and_number, wait_until,
+};
 
 #[test]
 fn events_of_one_thread_stay_in_order_at_every_sink_while_threads_move_to_lanes_of_their_own() {
@@ -19,7 +21,7 @@ fn events_of_one_thread_stay_in_order_at_every_sink_while_threads_move_to_lanes_
         let handles = sinks.each_ref().map(MemorySink::handle);
         let [first, second] = sinks;
         let engine = small()
-            .workers(workers)
+            .fused_workers(workers)
             .on_full(OnFull::Block)
             .promote_after(5)
             .reserved_lanes(0)
@@ -67,7 +69,7 @@ fn on_a_shared_lane_all_sinks_see_the_same_order() {
         let [first, second] = sinks;
         let engine = small()
             .lanes(Lanes::Shared)
-            .workers(workers)
+            .fused_workers(workers)
             .on_full(OnFull::Block)
             .sink_with(first, |sink| sink.name("first").batch_max_events(3))
             .sink_with(second, |sink| sink.name("second"))
@@ -210,7 +212,7 @@ fn what_waits_behind_a_long_backlog_is_not_overtaken() {
                 }
                 true
             };
-            Engine::builder().promote_after(u32::MAX).filter(hold).sink(memory).build().unwrap()
+            support::engine().promote_after(u32::MAX).filter(hold).sink(memory).build().unwrap()
         };
         let logger = engine.logger("t");
         info!(logger, "hold", thread = 0u64, n = 0u64);

@@ -14,7 +14,7 @@ use logwheel::{
     RetrySettings, Scope, Value, info, named,
 };
 use serde_json::{Value as Json, json};
-use support::{EXPECTED, Gate, LONG, Reply, ScriptedSink, events, silence_expected_panics, small, stage};
+use support::{EXPECTED, FusedWorkers, Gate, LONG, Reply, ScriptedSink, events, silence_expected_panics, small, stage};
 
 /// Writes a part of its text, then panics.
 struct Bomb;
@@ -331,7 +331,7 @@ fn stages_of_all_kinds_may_panic_on_the_same_event_with_several_workers() {
     let handle = memory.handle();
     let engine = small()
         .on_full(OnFull::Block)
-        .workers(3)
+        .fused_workers(3)
         .promote_after(10)
         .filter(|_: &Event<'_>| -> bool { panic!("{EXPECTED}") })
         .enricher(|_: &mut Enrichment<'_, '_>| panic!("{EXPECTED}"))
@@ -381,7 +381,7 @@ fn a_diagnostics_hook_that_panics_does_no_harm() {
     let counter = Arc::clone(&called);
     let sink = ScriptedSink::replies([Reply::Retry]);
     let record = sink.record();
-    let engine = Engine::builder()
+    let engine = support::engine()
         .diagnostics(move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
             panic!("{EXPECTED}")

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 use std::thread;
 
-use logwheel::{AttachError, Engine, Lanes, Logger, MemorySink, NullSink, OnFull, info};
+use logwheel::{AttachError, Lanes, Logger, MemorySink, NullSink, OnFull, info};
 use support::{
     LONG, assert_each_thread_in_order, assert_unique, events, private_lanes, resident_bytes, small, thread_and_number,
     wait_until,
@@ -22,7 +22,7 @@ fn a_thousand_threads_that_log_a_little_lose_nothing_and_share_few_lanes() {
     let memory = MemorySink::new();
     let handle = memory.handle();
     // A lane takes half a mebibyte: a lane for each thread, never freed, would take 500 of them.
-    let engine = Engine::builder()
+    let engine = support::engine()
         .lane_slots(1024)
         .slot_bytes(512)
         .max_lanes(MAX_LANES)
@@ -204,7 +204,7 @@ fn engines_that_come_and_go_on_one_thread_give_their_memory_back() {
     let before = resident_bytes();
     for n in 0..50 {
         // Some 26 MiB each, for 1.3 GiB in all.
-        let engine = Engine::builder().sink(NullSink).build().unwrap();
+        let engine = support::engine().sink(NullSink).build().unwrap();
         if n % 2 == 0 {
             engine.attach_thread().unwrap();
         }

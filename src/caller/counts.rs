@@ -45,6 +45,7 @@ struct Cells {
     cut: AtomicU64,
     format_panics: AtomicU64,
     full_waits: AtomicU64,
+    wakes: AtomicU64,
 }
 
 impl CallerCounts {
@@ -75,6 +76,10 @@ impl CallerCounts {
         self.bump(&self.cells.full_waits);
     }
 
+    pub(crate) fn wake(&self) {
+        self.bump(&self.cells.wakes);
+    }
+
     #[inline(always)]
     fn bump(&self, cell: &AtomicU64) {
         if self.cells.contended {
@@ -91,6 +96,7 @@ impl CallerCounts {
         totals.cut += read(&self.cells.cut);
         totals.format_panics += read(&self.cells.format_panics);
         totals.full_waits += read(&self.cells.full_waits);
+        totals.wakes += read(&self.cells.wakes);
         for (total, cell) in totals.dropped.iter_mut().zip(&self.cells.dropped) {
             *total += read(cell);
         }
@@ -106,6 +112,7 @@ pub(crate) struct CallerTotals {
     pub(crate) cut: u64,
     pub(crate) format_panics: u64,
     pub(crate) full_waits: u64,
+    pub(crate) wakes: u64,
 }
 
 impl CallerTotals {

@@ -58,7 +58,9 @@ pub(super) fn wait(room: &mut Room<'_>) -> Result<(), DropReason> {
         room.counts.full_wait();
         room.since = Some(Instant::now());
         // The worker may be asleep: it was told at each quarter, but a hint can be missed.
-        room.intake.worker_of(room.lane.index).wake();
+        if room.intake.worker_of(room.lane.index).wake() {
+            room.counts.wake();
+        }
         return Ok(());
     };
     let waited = since.elapsed();

@@ -6,7 +6,7 @@ use logwheel_core::Level;
 use super::{CallerCounts, CallerTotals};
 use crate::clock::TickClock;
 use crate::config::{Config, SHARED_LANE_FACTOR};
-use crate::ring::{LaneReader, LaneState, LaneWriter, OverflowPool, SharedLane, private_lane};
+use crate::ring::{Fill, Flags, LaneWriter, OverflowPool, SharedLane, SlotHeader, SlotWriter, private_lane};
 use crate::sync::{Arc, AtomicBool, AtomicU8, Condvar, Mutex, Ordering};
 use crate::workers::{Inbox, Task};
 
@@ -25,7 +25,10 @@ pub(crate) struct Intake {
     registry: Mutex<Registry>,
     /// Counters for threads that have none (any more).
     pub(super) strays: CallerCounts,
+    /// Of the workers that read lanes first.
     pub(crate) inboxes: Vec<Arc<Inbox>>,
+    /// How many readers each lane has: one for each worker that an event passes.
+    readers: usize,
 }
 
 struct Gate {
@@ -40,10 +43,12 @@ struct Gate {
 struct LanePool {
     /// Writing ends that no thread owns.
     free: Vec<LaneWriter>,
-    /// States of all lanes ever made, for the ledger.
-    made: Vec<Arc<LaneState>>,
-    /// Lanes that are being made outside the lock.
-    in_making: usize,
+    /// Private lanes that exist or are being made.
+    lanes: usize,
+    /// The number of the next lane. Numbers never come back: receivers tell events by them.
+    next_index: u32,
+    /// The fewest lanes that were free at once since the lane maker last looked.
+    unused: usize,
     max: usize,
     reserved: usize,
     closed: bool,
@@ -57,10 +62,12 @@ struct Registry {
 }
 
 impl Intake {
-    /// The intake, and the reading end of the shared lane.
-    pub(crate) fn new(config: Config, clock: TickClock, inboxes: Vec<Arc<Inbox>>) -> (Self, LaneReader) {
-        let (shared, reader) = SharedLane::new(config.lane_slots * SHARED_LANE_FACTOR, config.slot_bytes);
-        let intake = Self {
+    /// The intake. The readers of the shared lane are left with the first worker.
+    pub(crate) fn new(config: Config, clock: TickClock, inboxes: Vec<Arc<Inbox>>, readers: usize) -> Self {
+        let (shared, shared_readers) =
+            SharedLane::new(config.lane_slots * SHARED_LANE_FACTOR, config.slot_bytes, readers);
+        inboxes[0].push(Task::Lane(shared_readers));
+        Self {
             gate: CachePadded::new(Gate {
                 level: AtomicU8::new(config.level.number()),
                 closed: AtomicBool::new(false),
@@ -70,8 +77,9 @@ impl Intake {
             overflow: OverflowPool::new(config.overflow_bytes),
             pool: Mutex::new(LanePool {
                 free: Vec::new(),
-                made: vec![Arc::clone(&shared.state)],
-                in_making: 0,
+                lanes: 0,
+                next_index: 1,
+                unused: 0,
                 max: config.private_lanes(),
                 reserved: config.reserved_lanes,
                 closed: false,
@@ -82,9 +90,9 @@ impl Intake {
             registry: Mutex::default(),
             strays: CallerCounts::contended(),
             inboxes,
+            readers,
             config,
-        };
-        (intake, reader)
+        }
     }
 
     #[inline(always)]
@@ -138,23 +146,27 @@ impl Intake {
     }
 
     /// A private lane, made on the spot if need be: takes about a millisecond then.
-    pub(super) fn attached_lane(&self) -> Option<LaneWriter> {
+    pub(crate) fn attached_lane(&self) -> Option<LaneWriter> {
         let lane = self.pool.lock().take();
         self.spares_low.store(true, Ordering::Relaxed);
         lane.or_else(|| self.make_lane(LanePool::may_grow))
     }
 
     /// A thread does not need its lane any more.
-    pub(super) fn give_back(&self, lane: LaneWriter) {
+    pub(crate) fn give_back(&self, lane: LaneWriter) {
         let mut pool = self.pool.lock();
         if !pool.closed {
             pool.free.push(lane);
+            if pool.free.len() == pool.kept() + 1 {
+                // The lane maker is to look now and then whether so many are needed.
+                self.lanes_wanted.notify_one();
+            }
         }
     }
 
     /// Called by workers between rounds.
     #[inline]
-    pub(crate) fn look_after_spares(&self) {
+    pub(crate) fn look_after_lanes(&self) {
         if self.spares_low.load(Ordering::Relaxed) {
             self.spares_low.store(false, Ordering::Relaxed);
             // Under the lock, or the lane maker could miss it between looking and waiting.
@@ -163,9 +175,10 @@ impl Intake {
         }
     }
 
-    /// The lane maker's thread: keeps the reserve and one spare lane ready.
+    /// The lane maker's thread: keeps the reserve and one spare lane ready, and frees lanes that
+    /// nobody needed for `lane_idle`.
     pub(crate) fn make_lanes(&self) {
-        let wanted = |pool: &LanePool| pool.free.len() <= pool.reserved && pool.may_grow();
+        let wanted = |pool: &LanePool| pool.free.len() < pool.kept() && pool.may_grow();
         loop {
             while let Some(lane) = self.make_lane(wanted) {
                 self.give_back(lane);
@@ -174,10 +187,26 @@ impl Intake {
             if pool.closed {
                 return;
             }
-            if !wanted(&pool) {
+            if wanted(&pool) {
+                continue;
+            }
+            if pool.free.len() <= pool.kept() {
                 self.lanes_wanted.wait(&mut pool);
+                pool.unused = 0;
+            } else if self.lanes_wanted.wait_for(&mut pool, self.config.lane_idle).timed_out() {
+                let gone = pool.take_unused();
+                drop(pool);
+                gone.into_iter().for_each(|lane| self.remove_lane(lane));
             }
         }
+    }
+
+    /// Frees a lane that is empty and that no thread owns.
+    fn remove_lane(&self, lane: LaneWriter) {
+        let index = lane.state.index;
+        // Nothing can be written any more when its reader hears of it.
+        drop(lane);
+        self.worker_of(index).push(Task::LaneGone(index));
     }
 
     /// Makes a lane if `wanted`; its reading end goes to its worker.
@@ -187,20 +216,28 @@ impl Intake {
             if pool.closed || !wanted(&pool) {
                 return None;
             }
-            pool.in_making += 1;
-            (pool.made.len() + pool.in_making - 1) as u32
+            pool.lanes += 1;
+            pool.next_index += 1;
+            pool.next_index - 1
         };
-        let (writer, reader) = private_lane(index, self.config.lane_slots, self.config.slot_bytes);
-        let mut pool = self.pool.lock();
-        pool.in_making -= 1;
-        pool.made.push(Arc::clone(&writer.state));
-        self.worker_of(index).push(Task::Lane(Box::new(reader)));
+        // A millisecond's work, outside the lock.
+        let (writer, readers) = private_lane(index, self.config.lane_slots, self.config.slot_bytes, self.readers);
+        self.worker_of(index).push(Task::Lane(readers));
         Some(writer)
+    }
+
+    /// Publishes an empty event into the shared lane: when it is consumed, so is everything that was
+    /// published there before it, whatever claims were unfinished. Says how many slots are consumed
+    /// then; nothing if the lane is full.
+    pub(crate) fn mark_shared_lane(&self) -> Option<u64> {
+        let mut lane = self.shared.writer();
+        lane.try_publish(&Marker { ticks: self.clock.now() }).ok()?;
+        Some(lane.published())
     }
 
     /// How many private lanes there are.
     pub(crate) fn private_lanes(&self) -> usize {
-        self.pool.lock().made.len() - 1
+        self.pool.lock().lanes
     }
 
     pub(super) fn register(&self) -> Arc<CallerCounts> {
@@ -227,14 +264,46 @@ impl Intake {
     }
 }
 
+/// No event: a flush or the shutdown finds it by its place.
+struct Marker {
+    ticks: u64,
+}
+
+impl Fill for Marker {
+    fn header(&self) -> SlotHeader {
+        SlotHeader { ticks: self.ticks, flags: Flags::MARKER, ..SlotHeader::default() }
+    }
+
+    fn fill(&self, _: &mut SlotWriter<'_>) {}
+}
+
 impl LanePool {
     fn may_grow(&self) -> bool {
-        self.made.len() - 1 + self.in_making < self.max
+        self.lanes < self.max
+    }
+
+    /// How many free lanes are kept ready: the reserve and one spare.
+    fn kept(&self) -> usize {
+        self.reserved + 1
     }
 
     /// A free lane that its worker has emptied.
     fn take(&mut self) -> Option<LaneWriter> {
         let position = self.free.iter().position(LaneWriter::is_drained)?;
-        Some(self.free.swap_remove(position))
+        let lane = self.free.swap_remove(position);
+        self.unused = self.unused.min(self.free.len());
+        Some(lane)
+    }
+
+    /// Takes out the lanes that nobody needed since this was asked last, beyond those to keep.
+    fn take_unused(&mut self) -> Vec<LaneWriter> {
+        let mut gone = Vec::new();
+        for _ in 0..self.unused.saturating_sub(self.kept()) {
+            let Some(position) = self.free.iter().rposition(LaneWriter::is_drained) else { break };
+            gone.push(self.free.swap_remove(position));
+        }
+        self.lanes -= gone.len();
+        self.unused = self.free.len();
+        gone
     }
 }

@@ -167,7 +167,7 @@ impl Caller {
         let Some(event) = draft(intake, lane, counts, statement, scope, arguments) else { return };
         let level = statement.marks.level_number();
         match lane.try_publish(&event) {
-            Ok(quarter) => after_publish(intake, lane, level, quarter),
+            Ok(quarter) => after_publish(intake, lane, counts, level, quarter),
             Err(Full) => {
                 place(intake, lane, counts, level, &event);
             }
@@ -341,13 +341,13 @@ impl<A: Arguments> Fill for Draft<'_, A> {
 }
 
 #[inline(always)]
-fn after_publish(intake: &Intake, lane: &LaneWriter, level: u8, quarter: bool) {
-    if quarter {
-        // For a worker that sleeps while a burst comes in.
-        intake.worker_of(lane.state.index).hint();
+fn after_publish(intake: &Intake, lane: &LaneWriter, counts: &CallerCounts, level: u8, quarter: bool) {
+    // A hint is for a worker that sleeps while a burst comes in.
+    if quarter && intake.worker_of(lane.state.index).hint() {
+        counts.wake();
     }
-    if intake.wakes(level) {
-        intake.worker_of(lane.state.index).wake();
+    if intake.wakes(level) && intake.worker_of(lane.state.index).wake() {
+        counts.wake();
     }
 }
 
@@ -367,7 +367,7 @@ pub(super) fn place(
     loop {
         match lane.try_publish(event) {
             Ok(quarter) => {
-                after_publish(intake, lane, level, quarter);
+                after_publish(intake, lane, counts, level, quarter);
                 return true;
             }
             Err(Full) => {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use logwheel_core::{Batch, BatchLimits};
 
 use super::{Overflow, SinkLedger, SinkOptions};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 pub(crate) struct SinkQueue {
     limits: BatchLimits,
@@ -112,7 +112,7 @@ impl SinkQueue {
         self.take_in(state, batch);
     }
 
-    fn take_in(&self, mut state: parking_lot::MutexGuard<'_, State>, lines: &Batch) {
+    fn take_in(&self, mut state: MutexGuard<'_, State>, lines: &Batch) {
         let mut next = 0;
         // Waited in vain once, the rest is dropped at once: or a round of lines could hold its
         // worker up for as many timeouts.
@@ -155,7 +155,7 @@ impl SinkQueue {
     }
 
     /// Does what `overflow` says until `bytes` more fit. `false` if the line must be dropped.
-    fn make_room(&self, state: &mut parking_lot::MutexGuard<'_, State>, bytes: usize) -> bool {
+    fn make_room(&self, state: &mut MutexGuard<'_, State>, bytes: usize) -> bool {
         match self.overflow {
             Overflow::DropNewest => false,
             Overflow::DropOldest => {

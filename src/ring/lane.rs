@@ -1,21 +1,20 @@
-//! A lane: one ring with its writing and its reading end.
+//! A lane: one ring with its writing end; its reading ends are in [`reader`](super::reader).
 //!
 //! *Private* lanes have one producer, which travels with the thread that owns it; the *shared*
-//! lane has a producer per thread, cloned from one original. Both have one consumer.
+//! lane has a producer per thread, cloned from one original. Both have a chain of readers, one for
+//! each worker that an event passes.
 #![allow(unsafe_code)]
 
-use std::mem;
-use std::ptr::NonNull;
-
 use crossbeam_utils::CachePadded;
-use disruptor::{
-    BusySpin, EventGuard, EventPoller, MultiProducer, MultiProducerBarrier, Polling, Producer, SingleConsumerBarrier,
-    SingleProducer, SingleProducerBarrier, build_multi_producer, build_single_producer,
-};
 
 use super::arena::Arena;
+use super::reader::LanePoller;
+use super::sequencing::{
+    BusySpin, MultiProducer, Producer, SingleConsumerBarrier, SingleProducer, build_multi_producer,
+    build_single_producer,
+};
 use super::slot::SlotCell;
-use super::{Fill, OverflowPool, Slot};
+use super::{Fill, LaneReader};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 /// The memory that a lane takes.
@@ -33,8 +32,8 @@ pub(crate) struct LaneState {
     /// The lane's number, 0 for the shared one.
     pub(crate) index: u32,
     pub(crate) slots: u64,
-    slot_bytes: usize,
-    /// How many slots were released. Written by the lane's reader.
+    pub(super) slot_bytes: usize,
+    /// How many slots were released. Written by the lane's last reader.
     consumed: CachePadded<AtomicU64>,
     /// How many events were dropped because this lane was full. Written by callers.
     lost: CachePadded<AtomicU64>,
@@ -74,17 +73,23 @@ impl LaneState {
         }
     }
 
+    /// The lane's last reader gave its slots up to here back.
+    pub(super) fn released(&self, consumed: u64) {
+        // Release: pairs with `consumed`.
+        self.consumed.store(consumed, Ordering::Release);
+    }
+
     /// How many slots were released so far.
     pub(crate) fn consumed(&self) -> u64 {
-        // Acquire: pairs with `release`: whoever sees an event consumed sees what became of it.
+        // Acquire: pairs with `released`: whoever sees an event consumed sees what became of it.
         self.consumed.load(Ordering::Acquire)
     }
 
-    /// Whether what is in the lane may be carried, now that `shared` slots of the shared lane were.
+    /// Whether what is in the lane may be carried, now that so many slots of the shared lane were.
     ///
     /// Asked when an event is in sight: the owner's store came before it.
-    pub(crate) fn may_begin(&self, shared: &LaneState) -> bool {
-        shared.consumed() >= self.begins_after.load(Ordering::Relaxed)
+    pub(crate) fn may_begin(&self, shared_carried: u64) -> bool {
+        shared_carried >= self.begins_after.load(Ordering::Relaxed)
     }
 
     /// A caller waited in vain: until a quarter of the lane was freed, no other one shall.
@@ -108,12 +113,38 @@ impl LaneState {
     }
 }
 
-/// Makes a private lane.
-pub(crate) fn private_lane(index: u32, slots: usize, slot_bytes: usize) -> (LaneWriter, LaneReader) {
+/// Builds a chain of readers behind each other, and the producer.
+macro_rules! chain_of_readers {
+    ($state:expr, $builder:expr, $first:path, $readers:expr) => {{
+        let (poller, builder) = $builder.new_event_poller();
+        let mut readers = vec![LaneReader::new(Arc::clone(&$state), $first(poller), $readers == 1)];
+        let producer = if $readers == 1 {
+            builder.build()
+        } else {
+            let (poller, mut builder) = builder.and_then().new_event_poller();
+            readers.push(LaneReader::new(Arc::clone(&$state), LanePoller::Behind(poller), $readers == 2));
+            for position in 3..=$readers {
+                let (poller, next) = builder.and_then().new_event_poller();
+                readers.push(LaneReader::new(Arc::clone(&$state), LanePoller::Behind(poller), $readers == position));
+                builder = next;
+            }
+            builder.build()
+        };
+        (producer, readers)
+    }};
+}
+
+/// Makes a private lane with a chain of `readers`.
+pub(crate) fn private_lane(
+    index: u32,
+    slots: usize,
+    slot_bytes: usize,
+    readers: usize,
+) -> (LaneWriter, Vec<LaneReader>) {
     let state = LaneState::new(index, slots, slot_bytes);
-    let (poller, builder) = build_single_producer(slots, state.cells(), BusySpin).new_event_poller();
-    let writer = LaneWriter::new(Arc::clone(&state), LaneProducer::Private(builder.build()));
-    (writer, LaneReader::new(state, LanePoller::Private(poller)))
+    let builder = build_single_producer(slots, state.cells(), BusySpin);
+    let (producer, readers) = chain_of_readers!(state, builder, LanePoller::Private, readers);
+    (LaneWriter::new(state, LaneProducer::Private(producer)), readers)
 }
 
 /// The lane of every thread that has no private one.
@@ -123,11 +154,12 @@ pub(crate) struct SharedLane {
 }
 
 impl SharedLane {
-    pub(crate) fn new(slots: usize, slot_bytes: usize) -> (Self, LaneReader) {
+    /// The lane and its chain of `readers`.
+    pub(crate) fn new(slots: usize, slot_bytes: usize, readers: usize) -> (Self, Vec<LaneReader>) {
         let state = LaneState::new(0, slots, slot_bytes);
-        let (poller, builder) = build_multi_producer(slots, state.cells(), BusySpin).new_event_poller();
-        let lane = Self { original: Mutex::new(builder.build()), state: Arc::clone(&state) };
-        (lane, LaneReader::new(state, LanePoller::Shared(poller)))
+        let builder = build_multi_producer(slots, state.cells(), BusySpin);
+        let (producer, readers) = chain_of_readers!(state, builder, LanePoller::Shared, readers);
+        (Self { original: Mutex::new(producer), state }, readers)
     }
 
     /// A producer for one thread. Takes a lock; threads keep what they get.
@@ -193,120 +225,4 @@ impl LaneWriter {
     pub(crate) fn is_drained(&self) -> bool {
         self.state.consumed() >= self.next
     }
-}
-
-/// The reading end of a lane.
-pub(crate) struct LaneReader {
-    state: Arc<LaneState>,
-    poller: LanePoller,
-    /// The slots that are open for reading: published, and not released before `release`.
-    window: Vec<NonNull<u8>>,
-    consumed: u64,
-}
-
-// SAFETY: the addresses in `window` belong to slots that the poller, which may be sent, holds
-// against the producers; they are read only through `&self` of the one owner.
-unsafe impl Send for LaneReader {}
-
-enum LanePoller {
-    Private(EventPoller<SlotCell, SingleProducerBarrier>),
-    Shared(EventPoller<SlotCell, MultiProducerBarrier>),
-}
-
-impl LaneReader {
-    fn new(state: Arc<LaneState>, poller: LanePoller) -> Self {
-        Self { state, poller, window: Vec::with_capacity(1024), consumed: 0 }
-    }
-
-    pub(crate) fn state(&self) -> &Arc<LaneState> {
-        &self.state
-    }
-
-    /// How many slots were released.
-    pub(crate) fn consumed(&self) -> u64 {
-        self.consumed
-    }
-
-    /// Opens up to `limit` published slots for reading, in place of those open before. Says how
-    /// many; they stay the reader's until [`release`](Self::release).
-    pub(crate) fn open(&mut self, limit: usize) -> usize {
-        self.window.clear();
-        match &mut self.poller {
-            LanePoller::Private(poller) => hold(poller.take(limit as u64), &mut self.window),
-            LanePoller::Shared(poller) => hold(poller.take(limit as u64), &mut self.window),
-        }
-        self.window.len()
-    }
-
-    /// How many slots are open.
-    pub(crate) fn opened(&self) -> usize {
-        self.window.len()
-    }
-
-    /// Fetches an open slot that is soon to be read: its bytes come from another core.
-    #[inline]
-    pub(crate) fn prefetch(&self, index: usize) {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(slot) = self.window.get(index) {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a prefetch accesses nothing; it never faults, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.as_ptr().cast()) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = index;
-    }
-
-    /// An open slot.
-    #[inline]
-    pub(crate) fn slot(&self, index: usize) -> Slot<'_> {
-        // SAFETY: the window holds addresses of published slots of this lane, and the poller's
-        // cursor, which keeps producers off them, only moves in `release`, which takes `&mut self`.
-        unsafe { Slot::at(self.window[index], self.state.slot_bytes) }
-    }
-
-    /// Gives the first `count` open slots back to the producers, with their overflow blocks.
-    pub(crate) fn release(&mut self, count: usize, pool: &OverflowPool) {
-        debug_assert!(count <= self.window.len());
-        for index in 0..count {
-            if let Some(head) = self.slot(index).overflow() {
-                // SAFETY: the header of a published slot names a published chain; the slot is
-                // released only once, right below.
-                unsafe { pool.release(head) };
-            }
-        }
-        self.window.clear();
-        if count == 0 {
-            return;
-        }
-        // Dropping a guard moves the cursor past all it covers: take one over exactly these slots.
-        match &mut self.poller {
-            LanePoller::Private(poller) => drop(poller.take(count as u64)),
-            LanePoller::Shared(poller) => drop(poller.take(count as u64)),
-        }
-        self.consumed += count as u64;
-        // Release: pairs with `LaneState::consumed`.
-        self.state.consumed.store(self.consumed, Ordering::Release);
-    }
-
-    /// How many slots are published and not released.
-    pub(crate) fn pending(&mut self) -> u64 {
-        fn count<B>(polled: Result<EventGuard<'_, SlotCell, B>, Polling>) -> u64 {
-            let Ok(mut guard) = polled else { return 0 };
-            let count = ExactSizeIterator::len(&&mut guard) as u64;
-            // Forgotten, not dropped: the cursor stays where it is.
-            mem::forget(guard);
-            count
-        }
-        match &mut self.poller {
-            LanePoller::Private(poller) => count(poller.take(u64::MAX >> 1)),
-            LanePoller::Shared(poller) => count(poller.take(u64::MAX >> 1)),
-        }
-    }
-}
-
-/// Notes the slots of a guard and leaves the cursor in front of them.
-fn hold<B>(polled: Result<EventGuard<'_, SlotCell, B>, Polling>, window: &mut Vec<NonNull<u8>>) {
-    let Ok(mut guard) = polled else { return };
-    window.extend((&mut guard).map(SlotCell::address));
-    mem::forget(guard);
 }

@@ -48,6 +48,11 @@ fn read(reader: &LaneReader, index: usize, pool: &OverflowPool) -> (u64, Vec<u8>
     (slot.header.ticks, parts[..len].to_vec())
 }
 
+fn only(mut readers: Vec<LaneReader>) -> LaneReader {
+    assert_eq!(readers.len(), 1);
+    readers.pop().unwrap()
+}
+
 #[derive(Debug, Clone)]
 enum Operation {
     Publish(usize),
@@ -74,12 +79,12 @@ proptest! {
         const SLOTS: usize = 64;
         let pool = OverflowPool::new(10 * 512);
         let (lane, mut writer, mut reader) = if shared {
-            let (lane, reader) = SharedLane::new(SLOTS, SLOT);
+            let (lane, readers) = SharedLane::new(SLOTS, SLOT, 1);
             let writer = lane.writer();
-            (Some(lane), writer, reader)
+            (Some(lane), writer, only(readers))
         } else {
-            let (writer, reader) = private_lane(1, SLOTS, SLOT);
-            (None, writer, reader)
+            let (writer, readers) = private_lane(1, SLOTS, SLOT, 1);
+            (None, writer, only(readers))
         };
         let mut model: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
         let blocks = |payload: &[u8]| if payload.len() > SLOT - HEADER_BYTES { (payload.len() + 4).div_ceil(508) } else { 0 };
@@ -123,7 +128,8 @@ proptest! {
 fn a_window_stays_readable_while_its_producer_fills_the_rest() {
     const SLOTS: usize = 64;
     let pool = OverflowPool::new(0);
-    let (mut writer, mut reader) = private_lane(1, SLOTS, SLOT);
+    let (mut writer, readers) = private_lane(1, SLOTS, SLOT, 1);
+    let mut reader = only(readers);
     for number in 0..40 {
         assert!(publish(&mut writer, &pool, number, &[number as u8; 20]));
     }
@@ -156,7 +162,8 @@ fn threads_that_share_a_lane_and_a_pool_lose_and_mix_nothing() {
     const THREADS: u64 = 4;
     let each: u64 = if cfg!(miri) { 50 } else { 20_000 };
     let pool = OverflowPool::new(64 * 512);
-    let (lane, mut reader) = SharedLane::new(256, SLOT);
+    let (lane, readers) = SharedLane::new(256, SLOT, 1);
+    let mut reader = only(readers);
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let (mut writer, pool) = (lane.writer(), &pool);
@@ -190,4 +197,37 @@ fn threads_that_share_a_lane_and_a_pool_lose_and_mix_nothing() {
     });
     assert_eq!(pool.free_blocks(), 64);
     assert_eq!(reader.pending(), 0);
+}
+
+#[test]
+fn readers_in_a_chain_follow_each_other_and_the_last_one_frees_the_slots() {
+    const SLOTS: usize = 64;
+    for shared in [false, true] {
+        let pool = OverflowPool::new(4 * 512);
+        let (lane, mut writer, mut readers) = if shared {
+            let (lane, readers) = SharedLane::new(SLOTS, SLOT, 3);
+            let writer = lane.writer();
+            (Some(lane), writer, readers)
+        } else {
+            let (writer, readers) = private_lane(1, SLOTS, SLOT, 3);
+            (None, writer, readers)
+        };
+        let payload = |number: u64| vec![number as u8; if number == 3 { 600 } else { 20 }];
+        let published = (0..).take_while(|number| publish(&mut writer, &pool, *number, &payload(*number))).count();
+        assert_eq!((published, pool.free_blocks()), (SLOTS, 2));
+        let open = |readers: &mut [LaneReader]| readers.iter_mut().map(|reader| reader.open(10)).collect::<Vec<_>>();
+        assert_eq!(open(&mut readers), [10, 0, 0]);
+        readers[0].release(10, &pool);
+        assert_eq!(open(&mut readers), [10, 10, 0]);
+        readers[1].release(7, &pool);
+        assert_eq!(open(&mut readers), [10, 3, 7]);
+        assert_eq!(read(&readers[2], 3, &pool), (3, payload(3)), "the pool's blocks are there for every reader");
+        assert!(!publish(&mut writer, &pool, 64, &[]), "nothing is free before the last reader is done");
+        assert_eq!(writer.state.consumed(), 0);
+        readers[2].release(4, &pool);
+        assert_eq!((writer.state.consumed(), pool.free_blocks()), (4, 4));
+        let more = (64..).take_while(|number| publish(&mut writer, &pool, *number, &[])).count();
+        assert_eq!(more, 4);
+        drop(lane);
+    }
 }

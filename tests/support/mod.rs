@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use logwheel::{
     Batch, BatchLimits, Delivered, DeliveryError, Engine, EngineBuilder, Logger, MemoryHandle, Refused, Sink,
-    SinkError, StageTotals,
+    SinkError, StageTotals, Topology, Wait,
 };
 use serde_json::Value;
 
@@ -26,9 +26,43 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// A builder; with the topology and the wait strategy that the environment asks for, so that the
+/// same tests can run in each: `cargo xtask test` goes through them.
+pub fn engine() -> EngineBuilder {
+    let topology = match std::env::var(TOPOLOGY).as_deref() {
+        Err(_) => Topology::Auto,
+        Ok("fused") => Topology::Fused,
+        Ok("per_stage") => Topology::PerStage,
+        Ok(other) => panic!("{TOPOLOGY} = {other:?}"),
+    };
+    let wait = match std::env::var(WAIT).as_deref() {
+        Err(_) | Ok("adaptive") => Wait::Adaptive,
+        Ok("busy_spin") => Wait::BusySpin,
+        Ok("yield") => Wait::Yield,
+        Ok("sleep") => Wait::Sleep,
+        Ok(other) => panic!("{WAIT} = {other:?}"),
+    };
+    Engine::builder().topology(topology).wait(wait)
+}
+
+const TOPOLOGY: &str = "LOGWHEEL_TEST_TOPOLOGY";
+const WAIT: &str = "LOGWHEEL_TEST_WAIT";
+
+/// How many workers there are, where the topology leaves the choice.
+pub trait FusedWorkers {
+    fn fused_workers(self, workers: usize) -> Self;
+}
+
+impl FusedWorkers for EngineBuilder {
+    fn fused_workers(self, workers: usize) -> Self {
+        let per_stage = std::env::var(TOPOLOGY).is_ok_and(|topology| topology == "per_stage");
+        if per_stage { self } else { self.workers(workers) }
+    }
+}
+
 /// An engine with small lanes and silent diagnostics.
 pub fn small() -> EngineBuilder {
-    Engine::builder().lane_slots(64).overflow_bytes(1 << 20).memory_budget(16 << 20).diagnostics(|_| {})
+    engine().lane_slots(64).overflow_bytes(1 << 20).memory_budget(16 << 20).diagnostics(|_| {})
 }
 
 /// How many private lanes the engine has made.

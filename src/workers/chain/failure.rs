@@ -1,0 +1,70 @@
+//! What is counted and said when a stage fails.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use logwheel_core::StageError;
+
+use crate::diagnostics::{Diagnostics, Severity};
+use crate::sync::Arc;
+use crate::workers::{StageKind, WorkerCounts};
+
+/// How a stage failed.
+pub(super) enum Failure {
+    Error(StageError),
+    Panic(Box<dyn Any + Send>),
+}
+
+/// Counts and reports for the stages of one part of a chain.
+pub(super) struct Reporter {
+    /// Of all stages.
+    pub(super) names: Arc<[(String, StageKind)]>,
+    /// The position of the part's first stage among them.
+    pub(super) first: usize,
+    pub(super) counts: Arc<WorkerCounts>,
+    pub(super) diagnostics: Arc<Diagnostics>,
+}
+
+impl Reporter {
+    /// The stage at `position` of the part failed on an event.
+    #[cold]
+    pub(super) fn failed(&self, position: usize, failure: &Failure) {
+        let stage = self.first + position;
+        match failure {
+            Failure::Panic(_) => self.counts.stage_panic(stage),
+            Failure::Error(_) => self.counts.stage_error(stage),
+        }
+        self.report(&self.names[stage].0, failure);
+    }
+
+    /// An event ended in the stage at `position` of the part.
+    pub(super) fn ended(&self, position: usize) {
+        self.counts.stage_ended(self.first + position);
+    }
+
+    pub(super) fn report(&self, stage: &str, failure: &Failure) {
+        self.diagnostics.report(Severity::Warning, stage, || match failure {
+            Failure::Error(error) => format!("failed on an event: {error}"),
+            Failure::Panic(panic) => format!("panicked on an event: {}", panic_text(&**panic)),
+        });
+    }
+
+    /// Stops the stage at `position` of the part.
+    pub(super) fn stop(&self, position: usize, stop: impl FnOnce() -> Result<(), StageError>) {
+        let failure = match catch_unwind(AssertUnwindSafe(stop)) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => Failure::Error(error),
+            Err(panic) => Failure::Panic(panic),
+        };
+        self.diagnostics.report(Severity::Warning, &self.names[self.first + position].0, || match failure {
+            Failure::Error(error) => format!("did not stop cleanly: {error}"),
+            Failure::Panic(panic) => format!("panicked while stopping: {}", panic_text(&*panic)),
+        });
+    }
+}
+
+/// What a panic said, if it said anything.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
+}
