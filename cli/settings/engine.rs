@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use logwheel::{EngineBuilder, Envelope, Lanes, Level, OnFull, OnOverflow, Pin, Topology};
+use logwheel::{EngineBuilder, Envelope, Lanes, Level, OnFull, OnOverflow, Pin, Topology, Wait};
 use toml::Value;
 
 use super::Options;
@@ -37,13 +37,15 @@ pub(super) const KEYS: [&str; 25] = [
 ];
 
 /// How stages are spread over threads.
-const TOPOLOGIES: &[(&str, Topology)] = &[("auto", Topology::Auto), ("fused", Topology::Fused)];
+const TOPOLOGIES: &[(&str, Topology)] =
+    &[("auto", Topology::Auto), ("per_stage", Topology::PerStage), ("fused", Topology::Fused)];
 
-/// How idle workers wait. There is one way so far.
-const WAITS: &[(&str, ())] = &[("adaptive", ())];
+/// What a worker does when there is nothing to do.
+const WAITS: &[(&str, Wait)] =
+    &[("adaptive", Wait::Adaptive), ("busy_spin", Wait::BusySpin), ("yield", Wait::Yield), ("sleep", Wait::Sleep)];
 
 /// Where workers run, beside a list of cores.
-const PINS: &[NamedPin] = &[("none", || Pin::None)];
+const PINS: &[NamedPin] = &[("none", || Pin::None), ("auto", || Pin::Auto)];
 /// A function, because a pin owns its list and is no constant.
 type NamedPin = (&'static str, fn() -> Pin);
 
@@ -81,6 +83,7 @@ pub(super) fn read(options: &mut Options<'_>, engine: EngineBuilder) -> (EngineB
         .block_timeout(options.duration("block_timeout", Duration::ZERO))
         .protected_levels(options.levels("protected_levels", &PROTECTED))
         .topology(options.choice("topology", Topology::Auto, TOPOLOGIES))
+        .wait(options.choice("wait", Wait::Adaptive, WAITS))
         .workers(options.number("workers", 1, any.clone()))
         .pin(pin(options))
         .max_park(options.duration("max_park", Duration::from_millis(5)))
@@ -89,7 +92,6 @@ pub(super) fn read(options: &mut Options<'_>, engine: EngineBuilder) -> (EngineB
         .envelope(options.choice("envelope", Envelope::Flat, &[("flat", Envelope::Flat), ("v1_1", Envelope::V1_1)]))
         .identity(options.flag("identity", false))
         .shutdown_timeout(shutdown_timeout);
-    options.choice("wait", (), WAITS);
     if let Some(lanes) = options.optional_number("max_lanes", any) {
         engine = engine.max_lanes(lanes);
     }
@@ -98,7 +100,7 @@ pub(super) fn read(options: &mut Options<'_>, engine: EngineBuilder) -> (EngineB
 
 const PROTECTED: [Level; 4] = [Level::ERROR, Level::CRITICAL, Level::AUDIT, Level::SECURITY];
 
-/// `"none"`, or a list of cores.
+/// `"none"`, `"auto"`, or a list of cores.
 fn pin(options: &mut Options<'_>) -> Pin {
     let Some(Value::Array(cores)) = options.get("pin") else {
         return options.optional_choice("pin", PINS).map_or(Pin::None, |pin| pin());
@@ -108,7 +110,7 @@ fn pin(options: &mut Options<'_>) -> Pin {
     match numbers {
         Some(cores) => Pin::Cores(cores),
         None => {
-            options.refuse("pin", "must be \"none\" or a list of cores, like [2, 3]");
+            options.refuse("pin", "must be \"none\", \"auto\" or a list of cores, like [2, 3]");
             Pin::None
         }
     }

@@ -37,7 +37,7 @@ fn each_wrong_setting_is_named_with_what_is_allowed() {
         ("[engine]\nmax_park = 'soon'", "engine.max_park = \"soon\": must be a duration like \"50ms\""),
         ("[engine]\nmax_park = -1", "engine.max_park = -1: must be a duration"),
         ("[engine]\ntopology = 'spread'", "engine.topology = \"spread\": must be one of \"auto\", "),
-        ("[engine]\npin = ['x']", "engine.pin = an array of 1: must be \"none\" or a list of cores, like [2, 3]"),
+        ("[engine]\npin = ['x']", "engine.pin = an array of 1: must be \"none\", \"auto\" or a list of cores"),
         ("[engine]\npin = 'all'", "engine.pin = \"all\": must be one of \"none\""),
         ("[engine]\nwake_level = 3", "engine.wake_level = 3: must be a level"),
         ("[engine]\nprotected_levels = ['error', 'x']", "engine.protected_levels = \"x\": must be a level"),
@@ -220,6 +220,22 @@ fn every_documented_default_of_the_engine_is_accepted_as_written() {
     assert_eq!(pipeline.shutdown_timeout, Duration::from_secs(7));
     let engine = pipeline.start().unwrap();
     assert!(engine.shutdown(Duration::from_secs(10)).complete);
+}
+
+#[test]
+fn every_topology_wait_and_pin_has_a_name() {
+    for setting in [
+        "topology = 'per_stage'",
+        "topology = 'fused'\nworkers = 2",
+        "wait = 'busy_spin'",
+        "wait = 'busy-spin'",
+        "wait = 'yield'",
+        "wait = 'sleep'",
+        "pin = 'auto'",
+    ] {
+        let engine = accepted(&format!("[engine]\n{setting}\n{SINK}")).start().unwrap();
+        assert!(engine.shutdown(Duration::from_secs(60)).complete, "{setting}");
+    }
 }
 
 #[test]
