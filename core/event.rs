@@ -12,7 +12,8 @@ pub use held::HeldEvent;
 /// What a caller wrote into a lane. Write-once: no stage changes it.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    /// When it was logged, in nanoseconds since the Unix epoch.
+    /// When it was logged, in nanoseconds since the Unix epoch. An event that brings a time of its
+    /// own in its arguments ([`encode_time`](crate::wire::encode_time)) has that one.
     pub timestamp: u64,
     /// Its level.
     pub level: Level,
@@ -32,7 +33,7 @@ pub struct Record<'a> {
 /// How the arguments of a [`Record`] are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shape {
-    /// The first value is the message.
+    /// The first value is the message; the event's own time may stand before it.
     pub inline_message: bool,
     /// Each value comes with its name instead of taking it from the call site.
     pub named_arguments: bool,
@@ -155,7 +156,13 @@ impl<'a> Event<'a> {
     /// Goes on with a record where another stage left off: `buffers` are those with which it was
     /// opened, as that stage left them.
     #[must_use]
-    pub fn resume(record: Record<'a>, buffers: &'a mut EventBuffers) -> Self {
+    pub fn resume(mut record: Record<'a>, buffers: &'a mut EventBuffers) -> Self {
+        // As `open` did, which does not say so to the next stage.
+        if record.shape.inline_message
+            && let Some(time) = Reader::new(record.arguments).time()
+        {
+            record.timestamp = time;
+        }
         Self { record, buffers }
     }
 
@@ -165,7 +172,8 @@ impl<'a> Event<'a> {
         HeldEvent::of(&self.record, self.buffers)
     }
 
-    /// When it was logged, in nanoseconds since the Unix epoch.
+    /// When it happened, in nanoseconds since the Unix epoch: when it was logged, or the time it
+    /// was logged with.
     #[must_use]
     pub fn timestamp(&self) -> u64 {
         self.record.timestamp
@@ -347,7 +355,10 @@ impl<'a> Event<'a> {
     fn index_arguments(&mut self) -> Option<()> {
         let mut reader = Reader::new(self.record.arguments);
         if self.record.shape.inline_message {
-            self.buffers.message = Some(Place { source: Source::Arguments, at: 0 });
+            if let Some(time) = reader.time() {
+                self.record.timestamp = time;
+            }
+            self.buffers.message = Some(Place { source: Source::Arguments, at: reader.position() as u32 });
             reader.skip_value().ok()?;
         }
         if self.record.shape.named_arguments {

@@ -15,6 +15,8 @@ mod level;
 mod secret;
 mod sink;
 mod stage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod trace;
 mod value;
 pub mod wire;

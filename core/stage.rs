@@ -222,3 +222,52 @@ closure_stage!(
     (FnMut(&[u8], &mut Vec<u8>) -> Processed),
     |f, line: &[u8], out: &mut Vec<u8>| process -> Processed { Ok(f(line, out)) }
 );
+
+/// A stage whose type is only known at run time is a stage.
+macro_rules! boxed_stage {
+    ($stage:ident, |$($arg:ident: $type:ty),*| $method:ident -> $result:ty, { $($more:tt)* }) => {
+        impl $stage for Box<dyn $stage> {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
+            fn replicate(&self) -> Option<Box<dyn $stage>> {
+                (**self).replicate()
+            }
+            fn start(&mut self) -> Result<(), StageError> {
+                (**self).start()
+            }
+            fn stop(&mut self) -> Result<(), StageError> {
+                (**self).stop()
+            }
+            fn health(&self) -> Health {
+                (**self).health()
+            }
+            fn $method(&mut self, $($arg: $type),*) -> Result<$result, StageError> {
+                (**self).$method($($arg),*)
+            }
+            $($more)*
+        }
+    };
+}
+
+boxed_stage!(Filter, |event: &mut Enrichment<'_, '_>| filter -> Verdict, {
+    fn holds(&self) -> bool {
+        (**self).holds()
+    }
+    fn release(&mut self, now: u64, all: bool) -> Option<HeldEvent> {
+        (**self).release(now, all)
+    }
+    fn min_level(&self) -> Option<Level> {
+        (**self).min_level()
+    }
+});
+boxed_stage!(Enricher, |event: &mut Enrichment<'_, '_>| enrich -> (), {});
+boxed_stage!(Redactor, |event: &mut Event<'_>| redact -> (), {});
+boxed_stage!(Processor, |line: &[u8], out: &mut Vec<u8>| process -> Processed, {
+    fn reads_json(&self) -> bool {
+        (**self).reads_json()
+    }
+    fn wraps(&self) -> bool {
+        (**self).wraps()
+    }
+});

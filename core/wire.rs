@@ -48,6 +48,8 @@ mod tag {
     pub const CHAR: u8 = 13;
     pub const F32: u8 = 14;
     pub const SHORT_STR: u8 = 15;
+    /// No value: a time before the first one.
+    pub const TIME: u8 = 16;
 }
 
 /// The longest name of a field, in bytes; a longer one is cut.
@@ -133,6 +135,17 @@ pub fn encode_named<O: Out>(name: &str, value: &Value<'_>, out: &mut O) {
     out.put(&(name.len() as u16).to_le_bytes());
     out.put(name.as_bytes());
     value.encode(out);
+}
+
+/// How many bytes [`encode_time`] writes.
+pub const TIME_LEN: usize = 9;
+
+/// Writes the time at which an event happened, in nanoseconds since the Unix epoch: before an
+/// inline message, for an event that is older than its log call. It is no value, so that no field
+/// can pass for it.
+pub fn encode_time<O: Out>(nanoseconds: u64, out: &mut O) {
+    out.put_array([tag::TIME]);
+    out.put_array(nanoseconds.to_le_bytes());
 }
 
 /// Bytes that are not an encoding: they were damaged, or read at the wrong place.
@@ -248,6 +261,16 @@ impl<'a> Reader<'a> {
             _ => return Err(self.damaged()),
         };
         self.slice(length).map(drop)
+    }
+
+    /// Reads the time that [`encode_time`] wrote, if there is one here.
+    pub fn time(&mut self) -> Option<u64> {
+        let (tag, time) = self.bytes.get(self.at..)?.get(..TIME_LEN)?.split_first_chunk::<1>()?;
+        if *tag != [tag::TIME] {
+            return None;
+        }
+        self.at += TIME_LEN;
+        time.try_into().ok().map(u64::from_le_bytes)
     }
 
     /// Reads the name of a named field; its value follows.
@@ -384,6 +407,20 @@ mod tests {
             while reader.name().is_ok() && reader.value().is_ok() && !reader.is_at_end() {}
             let mut reader = Reader::new(&bytes);
             while reader.skip_value().is_ok() && !reader.is_at_end() {}
+        }
+
+        #[test]
+        fn a_time_is_read_back_and_is_no_value(time in any::<u64>(), value in any_value(), cut in 0..TIME_LEN) {
+            let mut bytes = Vec::new();
+            encode_time(time, &mut bytes);
+            prop_assert_eq!(bytes.len(), TIME_LEN);
+            prop_assert!(Reader::new(&bytes).value().is_err() && Reader::new(&bytes).skip_value().is_err());
+            prop_assert_eq!(Reader::new(&bytes[..cut]).time(), None);
+            value.value().encode(&mut bytes);
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(reader.time(), Some(time));
+            prop_assert_eq!(reader.time(), None);
+            prop_assert_eq!(format!("{:?}", reader.value().unwrap()), format!("{:?}", value.value()));
         }
 
         #[test]

@@ -128,7 +128,10 @@ impl Sink for HttpSink {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod scripted;
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "some replies are for the sink's own tests"))]
 mod server;
 #[cfg(test)]
 mod tests;

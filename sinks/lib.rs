@@ -33,6 +33,8 @@ mod progress;
 mod retry;
 mod rotation;
 mod stdout;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use delivery::{Decision, DeliveryPolicy};
 pub use file::FileSink;

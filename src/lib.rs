@@ -33,7 +33,8 @@
 //! - `http` (default): the HTTP sink.
 //! - `encrypt`: the processor `encrypt`.
 //! - `zstd`: compression inside `encrypt`; builds the C library.
-//! - `full`: everything.
+//! - `testing`: the testing kit, `logwheel::testing`; for `dev-dependencies`.
+//! - `full`: everything that a service can use.
 #![warn(missing_docs)]
 
 mod builder;
@@ -48,6 +49,8 @@ mod global;
 mod ledger;
 mod ring;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod workers;
 
 pub use builder::{BuildError, EngineBuilder};

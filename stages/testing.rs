@@ -1,24 +1,13 @@
 //! Events for the tests of stages.
 
+use logwheel_core::testing::{TestEvent, line_of};
 use logwheel_core::wire::encode_named;
-use logwheel_core::{
-    Callsite, Enricher, Enrichment, Envelope, Event, EventBuffers, JsonEncoder, Level, Record, Shape, Value,
-};
+use logwheel_core::{Callsite, Enricher, Enrichment, Envelope, Event, EventBuffers, Level, Record, Shape, Value};
 
 /// Runs `test` on an event with this level and these fields.
 pub fn with_event<T>(level: Level, fields: &[(&str, Value<'_>)], test: impl FnOnce(&mut Event<'_>) -> T) -> T {
-    let mut arguments = Vec::new();
-    fields.iter().for_each(|(name, value)| encode_named(name, value, &mut arguments));
-    let record = Record {
-        timestamp: 0,
-        level,
-        callsite: None,
-        trace: None,
-        shape: Shape { named_arguments: true, ..Shape::default() },
-        context: &[],
-        arguments: &arguments,
-    };
-    test(&mut Event::open(record, &mut EventBuffers::default()))
+    let event = TestEvent::new().level(level);
+    fields.iter().fold(event, |event, (name, value)| event.field(name, *value)).run(test)
 }
 
 /// The message of statements that bring none.
@@ -69,9 +58,5 @@ pub fn fields(event: &Event<'_>) -> Vec<String> {
 
 /// The event as a line in each envelope.
 pub fn lines(event: &Event<'_>) -> [String; 2] {
-    [Envelope::Flat, Envelope::V1_1].map(|envelope| {
-        let mut line = Vec::new();
-        JsonEncoder::new(envelope).encode(event, None, &mut line);
-        String::from_utf8(line).expect("lines are UTF-8")
-    })
+    [Envelope::Flat, Envelope::V1_1].map(|envelope| line_of(event, envelope))
 }

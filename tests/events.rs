@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use logwheel::{
     Enrichment, Envelope, Event, FieldMask, Host, Level, LevelFilter, MemorySink, OnFull, RawJson, Scope, StaticFields,
-    ToValue, TraceContext, Value, as_error, current_trace, error, info, warn,
+    ToValue, Topology, TraceContext, Value, as_error, current_trace, error, info, warn,
 };
 use serde_json::{Value as Json, json};
 use support::{LONG, block_on, events, one_event, small};
@@ -244,6 +244,36 @@ fn names_known_only_at_run_time_can_be_logged() {
     });
     assert_eq!((&event["level"], &event["message"]), (&json!("WARN"), &json!("from a bridge")));
     assert_eq!((&event["field-1"], &event["text"], &event["later"]), (&json!(1), &json!("y"), &Json::Null));
+}
+
+#[test]
+fn an_event_can_be_logged_with_a_time_of_its_own_also_when_it_is_too_big_for_a_slot() {
+    for topology in [Topology::Fused, Topology::PerStage] {
+        let memory = MemorySink::new();
+        let handle = memory.handle();
+        let engine = small().topology(topology).sink(memory).build().unwrap();
+        let logger = engine.logger("import").with("file", "old.log");
+        let long = "x".repeat(100_000);
+        let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        logger.log_fields_at(Level::INFO, at(1), "small", &[("n", Value::U64(1))]);
+        logger.log_fields_at(Level::INFO, at(2), &long, &[("n", Value::U64(2))]);
+        logger.log_fields_at(Level::INFO, at(0) - Duration::from_secs(9), "before the epoch", &[]);
+        logger.log_fields_at(Level::INFO, at(100_000_000_000), "far away", &[]);
+        assert!(engine.shutdown(LONG).complete);
+        let events = events(&handle);
+        let times: Vec<_> = events.iter().map(|event| event["timestamp"].as_str().unwrap()).collect();
+        let expected = [
+            "1970-01-01T00:00:01.000000000Z",
+            "1970-01-01T00:00:02.000000000Z",
+            "1970-01-01T00:00:00.000000000Z",
+            "2554-07-21T23:34:33.709551615Z",
+        ];
+        assert_eq!(times, expected, "{topology:?}");
+        let beside: Vec<_> = handle.entries().iter().map(|entry| entry.timestamp).collect();
+        assert_eq!(beside, [1_000_000_000, 2_000_000_000, 0, u64::MAX], "{topology:?}");
+        assert!(events[..2].iter().all(|event| event["file"] == "old.log"));
+        assert_eq!((&events[1]["n"], &events[1]["message"]), (&json!(2), &json!(long)));
+    }
 }
 
 #[test]

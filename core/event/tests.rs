@@ -1,5 +1,5 @@
 use super::*;
-use crate::wire::encode_named;
+use crate::wire::{encode_named, encode_time};
 
 fn context(logger: &str, fields: &[(&str, Value<'_>)]) -> Vec<u8> {
     let mut bytes = (logger.len() as u16).to_le_bytes().to_vec();
@@ -111,6 +111,31 @@ fn a_message_and_names_can_come_with_the_event() {
     let event = Event::open(Record { shape, ..record(&[], &arguments) }, &mut buffers);
     assert_eq!(event.message(), "made at run time");
     assert_eq!(text(&event), "a=U64(3)/Argument b=U64(2)/Argument ");
+}
+
+#[test]
+fn an_event_can_bring_its_own_time_and_no_field_passes_for_one() {
+    let shape = Shape { inline_message: true, named_arguments: true, truncated: false };
+    let open = |bytes: &[u8], check: &dyn Fn(&Event<'_>)| {
+        check(&Event::open(Record { shape, ..record(&[], bytes) }, &mut EventBuffers::default()));
+    };
+    let mut timed = Vec::new();
+    encode_time(77, &mut timed);
+    Value::Str("older").encode(&mut timed);
+    encode_named("a", &Value::U64(1), &mut timed);
+    open(&timed, &|event| {
+        assert_eq!((event.timestamp(), event.message(), event.is_damaged()), (77, "older", false));
+        let mut held = event.hold();
+        assert_eq!((held.timestamp(), held.event().timestamp()), (77, 77));
+        let mut buffers = event.buffers.clone();
+        let resumed = Event::resume(Record { shape, ..record(&[], &timed) }, &mut buffers);
+        assert_eq!((resumed.timestamp(), resumed.message()), (77, "older"));
+        assert_eq!(text(event), "a=U64(1)/Argument ");
+    });
+    open(&timed[..5], &|event| assert!(event.is_damaged() && event.timestamp() == 1));
+    let mut plain = arguments(&[Value::Bytes(&timed)]);
+    encode_named("", &Value::U64(77), &mut plain);
+    open(&plain, &|event| assert_eq!((event.timestamp(), event.is_damaged()), (1, false)));
 }
 
 #[test]

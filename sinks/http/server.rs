@@ -24,6 +24,9 @@ pub(super) enum Reply {
     EndlessBody(String),
 }
 
+/// What answers once the script is at its end.
+type Handler = Box<dyn Fn(&Received) -> Reply + Send + Sync>;
+
 impl Reply {
     /// A complete answer; `headers` are lines with their `\r\n`.
     pub(super) fn status(status: u16, headers: &str, body: &str) -> Self {
@@ -53,9 +56,9 @@ pub(super) struct Server {
     acceptor: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
     script: Mutex<VecDeque<Reply>>,
+    handler: Handler,
     received: Mutex<Vec<Received>>,
     closing: AtomicBool,
     closed: Mutex<bool>,
@@ -64,9 +67,24 @@ struct Shared {
 
 impl Server {
     pub(super) fn new(script: impl IntoIterator<Item = Reply>) -> Self {
+        Self::answering(script, |_| panic!("the script has a reply for each request"))
+    }
+
+    /// After the script `handler` answers.
+    pub(super) fn answering(
+        script: impl IntoIterator<Item = Reply>,
+        handler: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { script: Mutex::new(script.into_iter().collect()), ..Shared::default() });
+        let shared = Arc::new(Shared {
+            script: Mutex::new(script.into_iter().collect()),
+            handler: Box::new(handler),
+            received: Mutex::default(),
+            closing: AtomicBool::default(),
+            closed: Mutex::default(),
+            close: Condvar::default(),
+        });
         let for_acceptor = Arc::clone(&shared);
         let acceptor = Some(thread::spawn(move || {
             for (connection, stream) in listener.incoming().enumerate() {
@@ -111,8 +129,9 @@ impl Shared {
                 return;
             }
             let Some(request) = read_request(&mut reader, connection) else { return };
-            self.received.lock().push(request);
-            let reply = self.script.lock().pop_front().expect("the script has a reply for each request");
+            self.received.lock().push(request.clone());
+            let scripted = self.script.lock().pop_front();
+            let reply = scripted.unwrap_or_else(|| (self.handler)(&request));
             let sent = match &reply {
                 Reply::Raw(bytes) | Reply::RawThenClose(bytes) | Reply::EndlessBody(bytes) => {
                     stream.write_all(bytes.as_bytes())

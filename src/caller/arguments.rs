@@ -1,7 +1,7 @@
 //! A statement's values on their way into a slot.
 
 use logwheel_core::Value;
-use logwheel_core::wire::{Out, Reader, encode_named, named_len};
+use logwheel_core::wire::{Out, Reader, TIME_LEN, encode_named, encode_time, named_len};
 
 /// The values of a statement as the macros hand them over: a list of pairs, `(a, (b, (c, ())))`.
 ///
@@ -140,6 +140,34 @@ impl Arguments for Named<'_> {
     fn encode_capped<O: Out>(&self, cap: usize, out: &mut O) {
         capped(self.message, cap).encode(out);
         self.fields.iter().for_each(|(name, value)| encode_named(name, &capped(*value, cap), out));
+    }
+}
+
+/// As [`Named`], for an event that happened at another time than now.
+#[derive(Clone, Copy)]
+pub(super) struct Timed<'a> {
+    /// In nanoseconds since the Unix epoch.
+    pub(super) time: u64,
+    pub(super) named: Named<'a>,
+}
+
+impl Arguments for Timed<'_> {
+    fn encoded_len(&self) -> usize {
+        TIME_LEN + self.named.encoded_len()
+    }
+
+    fn encode<O: Out>(&self, out: &mut O) {
+        encode_time(self.time, out);
+        self.named.encode(out);
+    }
+
+    fn capped_len(&self, cap: usize) -> usize {
+        TIME_LEN + self.named.capped_len(cap)
+    }
+
+    fn encode_capped<O: Out>(&self, cap: usize, out: &mut O) {
+        encode_time(self.time, out);
+        self.named.encode_capped(cap, out);
     }
 }
 

@@ -1,11 +1,12 @@
 //! Loggers: what a service holds to log with.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use logwheel_core::wire::MAX_NAME;
 use logwheel_core::{Callsite, EncodedFields, Level, ToValue, Value};
 
-use super::arguments::{Named, Values};
+use super::arguments::{Arguments, Named, Timed, Values};
 use super::thread::{Marks, Statement, publish, publish_encoded};
 use super::{Intake, format};
 use crate::ring::{ArgumentBuffer, Flags};
@@ -70,11 +71,40 @@ impl Logger {
     /// Values that need formatting (`Display`, `Debug`, `Error`) are to be formatted before;
     /// here they become null.
     pub fn log_fields(&self, level: Level, message: &str, fields: &[(&str, Value<'_>)]) {
+        self.log_named(level, Named { message: Value::Str(message), fields });
+    }
+
+    /// As [`log_fields`](Self::log_fields), for an event that happened at another time: its
+    /// `timestamp` is `time` instead of now. Times from 1970 to 2554 can be had; others are taken
+    /// as the nearer end of that.
+    ///
+    /// The time changes nothing in the order of events, which is that of the calls.
+    ///
+    /// ```
+    /// use logwheel::{Engine, Level, MemorySink, Value};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// let memory = MemorySink::new();
+    /// let lines = memory.handle();
+    /// let engine = Engine::builder().sink(memory).build()?;
+    /// let time = UNIX_EPOCH + Duration::from_secs(86_400);
+    /// engine.logger("import").log_fields_at(Level::INFO, time, "started", &[("pid", Value::U64(7))]);
+    /// engine.shutdown(Duration::from_secs(5));
+    /// assert!(lines.lines()[0].starts_with(r#"{"timestamp":"1970-01-02T00:00:00.000000000Z""#));
+    /// # Ok::<(), logwheel::BuildError>(())
+    /// ```
+    pub fn log_fields_at(&self, level: Level, time: SystemTime, message: &str, fields: &[(&str, Value<'_>)]) {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        self.log_named(level, Timed { time, named: Named { message: Value::Str(message), fields } });
+    }
+
+    fn log_named(&self, level: Level, arguments: impl Arguments) {
         static CALLSITE: Callsite = Callsite::new("", module_path!(), file!(), line!(), &[]);
         let Some(intake) = self.intake.as_ref().filter(|intake| intake.passes(level)) else { return };
         let flags = Flags::INLINE_MESSAGE.with(Flags::NAMED_ARGUMENTS, true);
         let statement = Statement { callsite: &CALLSITE, marks: Marks::new(level, flags), context: &self.context };
-        publish(intake, statement, Named { message: Value::Str(message), fields });
+        publish(intake, statement, arguments);
     }
 
     /// What the macros expand to.
