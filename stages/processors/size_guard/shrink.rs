@@ -93,7 +93,8 @@ impl Shrinker {
         self.marks.push_str("\"_truncated\":true,\"_original_size\":");
         write!(self.marks, "{}", line.len()).expect("writing to memory");
         // What is no text is no JSON either, and only its beginning is of interest.
-        let text = str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(&line[..limit]), Cow::Borrowed);
+        let text =
+            simdutf8::basic::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(&line[..limit]), Cow::Borrowed);
         let text = &*text;
         let (kind, place) = self.reader.open(text);
         match kind {
