@@ -36,7 +36,7 @@ mod stdout;
 pub use delivery::{Decision, DeliveryPolicy};
 pub use file::FileSink;
 #[cfg(feature = "http")]
-pub use http::{HttpConfigError, HttpFormat, HttpSink, HttpSinkBuilder};
+pub use http::{HttpCompression, HttpConfigError, HttpFormat, HttpSignature, HttpSink, HttpSinkBuilder, HttpTimeouts};
 pub use memory::{MemoryEntry, MemoryHandle, MemorySink};
 pub use null::NullSink;
 pub use retry::RetrySettings;
