@@ -14,6 +14,7 @@
 //! | [`StdoutSink`] | standard output, as JSON lines or for people | |
 //! | [`FileSink`] | a file that rotates by size and time | |
 //! | `HttpSink` | an HTTP endpoint | `http` (default) |
+//! | `LokiSink` | Grafana Loki | `loki` (default) |
 //! | [`MemorySink`] | memory, for tests | |
 //! | [`NullSink`] | nowhere, for measurements | |
 //!
@@ -25,6 +26,8 @@ mod delivery;
 mod file;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "loki")]
+mod loki;
 mod memory;
 mod null;
 mod pretty;
@@ -37,6 +40,8 @@ pub use delivery::{Decision, DeliveryPolicy};
 pub use file::FileSink;
 #[cfg(feature = "http")]
 pub use http::{HttpCompression, HttpConfigError, HttpFormat, HttpSignature, HttpSink, HttpSinkBuilder, HttpTimeouts};
+#[cfg(feature = "loki")]
+pub use loki::{LokiFormat, LokiHandle, LokiSink, LokiSinkBuilder, LongLine};
 pub use memory::{MemoryEntry, MemoryHandle, MemorySink};
 pub use null::NullSink;
 pub use retry::RetrySettings;

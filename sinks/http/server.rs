@@ -131,11 +131,6 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// More replies, before the handler's.
-    pub(crate) fn push(&self, replies: impl IntoIterator<Item = Reply>) {
-        self.shared.script.lock().extend(replies);
-    }
-
     pub(crate) fn received(&self) -> Vec<Received> {
         self.shared.received.lock().clone()
     }
