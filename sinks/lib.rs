@@ -41,6 +41,9 @@ pub use file::FileSink;
 #[cfg(feature = "http")]
 pub use http::{HttpCompression, HttpConfigError, HttpFormat, HttpSignature, HttpSink, HttpSinkBuilder, HttpTimeouts};
 #[cfg(feature = "loki")]
+#[doc(hidden)]
+pub use loki::internals as loki_internals;
+#[cfg(feature = "loki")]
 pub use loki::{LokiFormat, LokiHandle, LokiSink, LokiSinkBuilder, LongLine};
 pub use memory::{MemoryEntry, MemoryHandle, MemorySink};
 pub use null::NullSink;

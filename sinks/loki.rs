@@ -4,6 +4,8 @@ mod answer;
 mod config;
 mod encode;
 mod guard;
+#[doc(hidden)]
+pub mod internals;
 mod labels;
 mod plan;
 
@@ -405,8 +407,8 @@ impl Sink for LokiSink {
 
     fn stream_of(&self, batch: &Batch, entry: &Entry<'_>) -> u64 {
         let Shared { labels, guard, .. } = &*self.shared;
-        let columns = labels.columns(batch);
-        labels.stream_of(guard, &columns, entry).key
+        // Asked for every event: nothing is put together for it.
+        labels.stream_of(guard, |label| batch.column(&labels.from_fields[label].field), entry).key
     }
 
     fn in_flight(&self) -> usize {

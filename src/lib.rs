@@ -31,6 +31,8 @@
 //!
 //! # Features
 //! - `http` (default): the HTTP sink.
+//! - `loki` (default): the Grafana Loki sink; brings `http`.
+//! - `zstd`: zstd for the HTTP sink; needs a C compiler.
 //! - `full`: everything.
 #![warn(missing_docs)]
 

@@ -25,7 +25,9 @@ use logwheel::{
     StdoutFormat, StdoutSink,
 };
 #[cfg(feature = "http")]
-use logwheel::{HttpConfigError, HttpFormat, HttpSink, HttpSinkBuilder};
+use logwheel::{HttpCompression, HttpConfigError, HttpFormat, HttpSignature, HttpSink, HttpSinkBuilder, HttpTimeouts};
+#[cfg(feature = "loki")]
+use logwheel::{LokiFormat, LokiHandle, LokiSink, LokiSinkBuilder, LongLine};
 // The stages'.
 use logwheel::{FieldMask, FieldMaskError, Host, HostField, LevelFilter, StaticFields, enrichers, filters, redactors};
 // The macros.
@@ -60,7 +62,15 @@ fn types_have_the_traits_that_users_rely_on() {
     is_error::<DeliveryError>();
     is_error::<FieldMaskError>();
     #[cfg(feature = "http")]
-    is_error::<HttpConfigError>();
+    {
+        is_error::<HttpConfigError>();
+        is_plain::<(HttpCompression, HttpFormat, HttpTimeouts)>();
+    }
+    #[cfg(feature = "loki")]
+    {
+        is_handle::<LokiHandle>();
+        is_plain::<(LokiFormat, LongLine)>();
+    }
     is_plain::<(Level, Envelope, Layer, Shape, Identity, TraceContext, BatchLimits, Verdict, Processed)>();
     is_plain::<(Lanes, OnFull, OnOverflow, Topology, Overflow, ProcessFailure, RedactFailure)>();
     is_plain::<(StageKind, Severity, EncodeCounts, StdoutFormat, HostField)>();
@@ -95,7 +105,12 @@ fn functions_and_constructors_are_where_they_belong() {
     #[cfg(feature = "http")]
     {
         let builder: HttpSinkBuilder = HttpSink::builder("http://127.0.0.1:9/").format(HttpFormat::Ndjson);
-        assert!(builder.build().is_ok());
+        assert!(builder.signature(HttpSignature::new("s")).build().is_ok());
+    }
+    #[cfg(feature = "loki")]
+    {
+        let builder: LokiSinkBuilder = LokiSink::builder("http://127.0.0.1:9/").format(LokiFormat::Json);
+        assert!(builder.long_lines(LongLine::Truncate).build().is_ok());
     }
     assert_eq!(Delivered::all(), Delivered::unconfirmed(0));
 }

@@ -2,10 +2,14 @@
 
 mod field_mask;
 mod json_line;
+mod loki_answer;
+mod loki_push;
 mod wire_reader;
 
 pub use field_mask::field_mask;
 pub use json_line::json_line;
+pub use loki_answer::loki_answer;
+pub use loki_push::loki_push;
 pub use wire_reader::wire_reader;
 
 use logwheel_core::{Envelope, Event, Identity, JsonEncoder};

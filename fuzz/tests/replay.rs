@@ -50,3 +50,13 @@ fn json_line_holds_for_all_seeds_and_regressions() {
 fn field_mask_holds_for_all_seeds_and_regressions() {
     replay("field_mask", laws::field_mask);
 }
+
+#[test]
+fn loki_answer_holds_for_all_seeds_and_regressions() {
+    replay("loki_answer", laws::loki_answer);
+}
+
+#[test]
+fn loki_push_holds_for_all_seeds_and_regressions() {
+    replay("loki_push", laws::loki_push);
+}

@@ -118,7 +118,7 @@ pub(crate) fn classify(status: u16, blocked_status: u16, body: &[u8]) -> Verdict
         }
         500..=599 if text.contains("larger than max") => Verdict::TooLarge { reason: "message_too_large" },
         408 | 425 | 500..=599 => Verdict::Later { reason, smaller: false },
-        400..=499 => Verdict::Rejected { reason },
+        401..=499 => Verdict::Rejected { reason },
         // Not an HTTP status: whoever answered may come to its senses.
         _ => Verdict::Later { reason, smaller: false },
     }

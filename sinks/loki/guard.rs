@@ -1,7 +1,7 @@
 //! Keeps the number of streams in bounds: a label with too many values stops being one.
 
 use std::collections::HashSet;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use parking_lot::Mutex;
@@ -79,8 +79,12 @@ pub(super) fn has(bits: LabelBits, label: usize) -> bool {
 
 /// What two entries of one stream have in common.
 pub(super) fn stream_key(hasher: &impl BuildHasher, level: u64, values: &[Option<u64>], moved: LabelBits) -> u64 {
-    let kept = |(label, value): (usize, &Option<u64>)| value.filter(|_| !has(moved, label));
-    hasher.hash_one((level, moved, values.iter().enumerate().map(kept).collect::<Vec<_>>()))
+    let mut hasher = hasher.build_hasher();
+    (level, moved).hash(&mut hasher);
+    for (label, value) in values.iter().enumerate() {
+        value.filter(|_| !has(moved, label)).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(super) struct Labels {
 /// Where a batch has the values of the labels and of the metadata.
 #[derive(Debug)]
 pub(super) struct Columns {
-    labels: Vec<Option<usize>>,
+    pub(super) labels: Vec<Option<usize>>,
     metadata: Vec<Option<usize>>,
 }
 
@@ -68,16 +68,22 @@ impl Labels {
         Columns { labels: find(&self.from_fields), metadata: find(&self.metadata) }
     }
 
-    /// Which stream the entry belongs to; the guard takes note of it.
-    pub(super) fn stream_of(&self, guard: &Guard, columns: &Columns, entry: &Entry<'_>) -> StreamOf {
+    /// Which stream the entry belongs to; the guard takes note of it. `column` is where the batch
+    /// has the values of a label.
+    pub(super) fn stream_of(
+        &self,
+        guard: &Guard,
+        column: impl Fn(usize) -> Option<usize>,
+        entry: &Entry<'_>,
+    ) -> StreamOf {
         let level = if self.level { u64::from(entry.level.number()) } else { 0 };
         if self.from_fields.is_empty() {
             return StreamOf { key: level, moved: 0 };
         }
         let mut values = [None; LabelBits::BITS as usize];
         let values = &mut values[..self.from_fields.len()];
-        for (value, column) in values.iter_mut().zip(&columns.labels) {
-            *value = self.value(*column, entry).map(|text| self.hasher.hash_one(text.as_ref()));
+        for (label, value) in values.iter_mut().enumerate() {
+            *value = self.value(column(label), entry).map(|text| self.hasher.hash_one(text.as_ref()));
         }
         let moved = guard.admit(&self.hasher, level, values);
         StreamOf { key: stream_key(&self.hasher, level, values, moved), moved }

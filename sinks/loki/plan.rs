@@ -54,7 +54,7 @@ impl Plan {
         let mut known: HashMap<u64, usize> = HashMap::new();
         let mut last = None;
         for (index, entry) in batch.iter().enumerate() {
-            let of = labels.stream_of(guard, columns, &entry);
+            let of = labels.stream_of(guard, |label| columns.labels[label], &entry);
             let position = match last {
                 Some((key, position)) if key == of.key => position,
                 _ => match known.entry(of.key) {

@@ -38,8 +38,10 @@ fn numbered(now: u64, count: u64, len: usize) -> Batch {
     batch
 }
 
-/// Lines whose fields are beside them: `(time, line, [(column, value)])`.
-fn with_fields(sink: &LokiSink, entries: &[(u64, &str, &[(&str, &str)])]) -> Batch {
+/// Time, line, and the fields that are beside it.
+type Fields<'a> = (u64, &'a str, &'a [(&'a str, &'a str)]);
+
+fn with_fields(sink: &LokiSink, entries: &[Fields<'_>]) -> Batch {
     let mut batch = Batch::with_columns(sink.columns().into());
     for (time, line, fields) in entries {
         batch.push(line.as_bytes(), *time, Level::INFO);

@@ -87,7 +87,7 @@ fn fact_04_what_is_sent_again_is_the_same_to_the_last_byte_and_stored_once() {
         let now = double.state.lock().limits.now;
         // Small bounds, so that the guard would decide otherwise the second time.
         let mut sink = builder(&double).label_keys(["app"]).max_label_values(1).format(format).build().unwrap();
-        let entries: &[(u64, &str, &[(&str, &str)])] =
+        let entries: &[Fields<'_>] =
             &[(now, "a", &[("app", "x")]), (now, "a", &[("app", "x")]), (now - 5, "b", &[("app", "x")])];
         let events = with_fields(&sink, entries);
         for _ in 0..2 {

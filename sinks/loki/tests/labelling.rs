@@ -144,6 +144,26 @@ fn metadata_beyond_what_a_line_may_carry_is_cut() {
 }
 
 #[test]
+fn the_dashboard_asks_for_labels_that_are_there_by_default() {
+    let dashboard: serde_json::Value = serde_json::from_str(include_str!("../../../docs/loki/dashboard.json")).unwrap();
+    let double = Double::new(Limits::default());
+    let now = double.state.lock().limits.now;
+    sink(&double).deliver(&batch([(now, "x")])).unwrap();
+    let labels = double.streams().into_keys().next().unwrap();
+    let has = |name: &str| labels.iter().any(|(label, _)| label == name);
+    let mut asked = 0;
+    for target in dashboard["panels"].as_array().unwrap().iter().flat_map(|panel| panel["targets"].as_array().unwrap())
+    {
+        let (selector, _) = target["expr"].as_str().unwrap().split_once('{').unwrap().1.split_once('}').unwrap();
+        for matcher in selector.split(", ") {
+            assert!(has(matcher.split(['=', '!']).next().unwrap()), "{matcher}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 6);
+}
+
+#[test]
 fn a_batch_of_another_sink_has_no_fields_and_still_arrives() {
     let double = Double::new(Limits::default());
     let now = double.state.lock().limits.now;
