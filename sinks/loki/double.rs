@@ -4,7 +4,7 @@
 //! and hidden losses included. Its limits are those of a default configuration unless a test sets
 //! others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -59,7 +59,7 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) limits: Limits,
-    streams: BTreeMap<LabelSet, Vec<StoredLine>>,
+    streams: BTreeMap<LabelSet, BTreeSet<StoredLine>>,
     /// The size of each push, decoded.
     pub(super) sizes: Vec<usize>,
     pub(super) streams_per_push: Vec<usize>,
@@ -96,8 +96,10 @@ impl Double {
         self.server.origin()
     }
 
+    /// The lines of each stream, by time.
     pub(super) fn streams(&self) -> BTreeMap<LabelSet, Vec<StoredLine>> {
-        self.state.lock().streams.clone()
+        let streams = self.state.lock().streams.clone();
+        streams.into_iter().map(|(labels, lines)| (labels, lines.into_iter().collect())).collect()
     }
 
     /// All lines as text, by time.
@@ -109,7 +111,7 @@ impl Double {
 
     /// How many lines there are.
     pub(super) fn len(&self) -> usize {
-        self.state.lock().streams.values().map(Vec::len).sum()
+        self.state.lock().streams.values().map(BTreeSet::len).sum()
     }
 }
 
@@ -267,7 +269,7 @@ impl State {
         }
         let total = stream.lines.len();
         let stored = self.streams.entry(stream.labels).or_default();
-        let mut newest = stored.iter().map(|(time, ..)| *time).max().unwrap_or(0);
+        let mut newest = stored.last().map_or(0, |(time, ..)| *time);
         let mut ignored = Vec::new();
         for line in stream.lines {
             let oldest = newest.saturating_sub(HOUR);
@@ -282,9 +284,8 @@ impl State {
                 continue;
             }
             newest = newest.max(line.0);
-            if !stored.contains(&line) {
-                stored.push(line);
-            }
+            // One with the same time, text and metadata is there already.
+            stored.insert(line);
         }
         if ignored.is_empty() {
             return Ok(());
