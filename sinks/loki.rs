@@ -8,9 +8,10 @@ mod guard;
 pub mod internals;
 mod labels;
 mod plan;
+mod unfinished;
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher, RandomState};
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,6 +23,7 @@ use self::encode::{Encoder, Line, line_size};
 use self::guard::{Guard, has};
 use self::labels::{Columns, Labels};
 use self::plan::{Fate, Plan, Stream, Tails};
+use self::unfinished::Unfinished;
 use crate::HttpConfigError;
 use crate::http::client::Client;
 use crate::http::gzip;
@@ -43,17 +45,17 @@ pub struct LokiSink {
     max_request_bytes: usize,
     encoder: Encoder,
     packed: Vec<u8>,
-    /// A batch whose last attempt is to be repeated.
-    unfinished: Option<(Fingerprint, Plan)>,
     health: Health,
 }
 
-/// What all instances of one sink share: they must agree on streams, labels and times.
+/// What all instances of one sink share: they must agree on streams, labels and times, and any of
+/// them may try a batch again.
 struct Shared {
     columns: Vec<String>,
     labels: Labels,
     guard: Guard,
     tails: Tails,
+    unfinished: Unfinished,
     /// For hashes of lines.
     lines: RandomState,
     retimed: AtomicU64,
@@ -144,19 +146,6 @@ impl fmt::Debug for LokiHandle {
             .field("retimed", &self.retimed())
             .field("truncated", &self.truncated())
             .finish()
-    }
-}
-
-/// By what a batch is known again. Not by its address: the engine's batches move.
-#[derive(Debug, PartialEq, Eq)]
-struct Fingerprint(usize, u64);
-
-impl Fingerprint {
-    fn of(batch: &Batch) -> Self {
-        let mut hasher = DefaultHasher::new();
-        batch.lines().hash(&mut hasher);
-        batch.iter().for_each(|entry| entry.timestamp.hash(&mut hasher));
-        Self(batch.len(), hasher.finish())
     }
 }
 
@@ -354,14 +343,14 @@ impl LokiSink {
 
     fn push(&mut self, batch: &Batch) -> Result<Delivered, DeliveryError> {
         let columns = self.shared.labels.columns(batch);
-        let unfinished = self.unfinished.take().filter(|(fingerprint, _)| *fingerprint == Fingerprint::of(batch));
-        let mut plan = unfinished.map_or_else(|| self.plan(batch, &columns), |(_, plan)| plan);
+        let unfinished = self.shared.unfinished.take(batch);
+        let mut plan = unfinished.unwrap_or_else(|| self.plan(batch, &columns));
         let mut said = format!("the line_limit is {} bytes", self.shared.settings.line_limit);
         match self.send(batch, &columns, &mut plan, &mut said) {
             Ok(()) => self.finish(batch, &plan, said),
             Err(error) => {
                 if matches!(error, DeliveryError::Retry { .. }) {
-                    self.unfinished = Some((Fingerprint::of(batch), plan));
+                    self.shared.unfinished.put(batch, plan);
                 }
                 Err(error)
             }
@@ -422,7 +411,6 @@ impl Sink for LokiSink {
             max_request_bytes: self.max_request_bytes,
             encoder: config::encoder(self.shared.settings.format),
             packed: Vec::new(),
-            unfinished: None,
             health: Health::Healthy,
         }))
     }

@@ -13,6 +13,7 @@ use super::encode::{Encoder, Json, Protobuf};
 use super::guard::Guard;
 use super::labels::{FromField, Labels, MAX_VALUE, clean, is_label_name, metadata_name};
 use super::plan::Tails;
+use super::unfinished::Unfinished;
 use super::{LokiFormat, LokiSink, LongLine, Settings, Shared};
 use crate::HttpConfigError;
 use crate::http::client::{ClientOptions, client_setters, option_error};
@@ -214,6 +215,7 @@ impl LokiSinkBuilder {
                 labels,
                 guard,
                 tails: Tails::default(),
+                unfinished: Unfinished::default(),
                 lines: RandomState::new(),
                 retimed: AtomicU64::new(0),
                 cut: AtomicU64::new(0),
@@ -229,7 +231,6 @@ impl LokiSinkBuilder {
             max_request_bytes: self.max_request_bytes,
             encoder: encoder(self.format),
             packed: Vec::new(),
-            unfinished: None,
             health: Health::Healthy,
         })
     }

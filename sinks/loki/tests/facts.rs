@@ -106,6 +106,25 @@ fn fact_04_what_is_sent_again_is_the_same_to_the_last_byte_and_stored_once() {
 }
 
 #[test]
+fn fact_04_holds_for_batches_that_are_tried_in_turns_and_by_any_instance() {
+    let double = Double::new(Limits { lost_answers: 4, ..Limits::default() });
+    let now = double.state.lock().limits.now;
+    let mut sink = builder(&double).label_keys(["app"]).max_label_values(2).build().unwrap();
+    let mut other = sink.replicate().unwrap();
+    let batches = ["x", "y"].map(|app| with_fields(&sink, &[(now, "a", &[("app", app)]), (now, "a", &[("app", app)])]));
+    for _ in 0..2 {
+        assert!(batches.iter().all(|batch| sink.deliver(batch).is_err()));
+        let third = with_fields(&sink, &[(now, "c", &[("app", "z")])]);
+        sink.stream_of(&third, &third.get(0).unwrap());
+    }
+    assert!(batches.iter().all(|batch| other.deliver(batch).is_ok()));
+    let bodies: Vec<_> = double.server.received().into_iter().map(|request| request.body).collect();
+    assert_eq!(bodies[..2], bodies[2..4]);
+    assert_eq!(bodies[..2], bodies[4..]);
+    assert_eq!(double.len(), 4);
+}
+
+#[test]
 fn fact_05_genuine_repeats_are_kept_apart() {
     let double = Double::new(Limits::default());
     let now = double.state.lock().limits.now;
