@@ -99,10 +99,11 @@ impl Intake {
         let complete = |event: &&Value| {
             event["ddsource"] == "rust" && event["service"] == "orders" && event["ddtags"] == "env:test,team:orders"
         };
-        match events.iter().find(|event| !complete(event)) {
-            Some(event) => Err(format!("a field is missing in {event}").into()),
-            None => Ok(println!("the stand-in took {} events", events.len())),
+        if let Some(event) = events.iter().find(|event| !complete(event)) {
+            return Err(format!("a field is missing in {event}").into());
         }
+        println!("the stand-in took {} events", events.len());
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use logwheel_core::{Batch, Delivered, DeliveryError, Health, Sink};
 use ureq::http::HeaderName;
 
 use self::body::Body;
+#[cfg(feature = "loki")]
 pub(crate) use self::body::gzip;
 pub use self::body::{HttpCompression, HttpFormat};
 use self::client::Client;

@@ -86,6 +86,7 @@ impl Client {
     }
 
     /// Another client for the same URL, with a connection of its own.
+    #[cfg(feature = "loki")]
     pub(crate) fn sibling(&self) -> Self {
         Self {
             agent: self.agent.config().clone().new_agent(),
