@@ -1,23 +1,26 @@
 //! A sink that posts batches to an HTTP endpoint.
 
 mod body;
+pub(crate) mod client;
 mod config;
-mod response;
+pub(crate) mod response;
+mod signature;
 
 use std::fmt;
-use std::io::Read;
 use std::time::SystemTime;
 
 use logwheel_core::{Batch, Delivered, DeliveryError, Health, Sink};
-use ureq::http::{HeaderMap, Method, Request, Uri, header};
+use ureq::http::HeaderName;
 
 use self::body::Body;
-pub use self::body::HttpFormat;
-pub use self::config::{HttpConfigError, HttpSinkBuilder};
-
-/// The most bytes of an answer that are read. Enough to reach the end of any reasonable one, which
-/// is what lets the connection serve the next request.
-const MAX_ANSWER: u64 = 64 * 1024;
+#[cfg(feature = "loki")]
+pub(crate) use self::body::gzip;
+pub use self::body::{HttpCompression, HttpFormat};
+use self::client::Client;
+pub use self::client::{HttpConfigError, HttpTimeouts};
+pub use self::config::HttpSinkBuilder;
+pub use self::signature::HttpSignature;
+use self::signature::{Signer, idempotency_key};
 
 /// Posts each batch to an HTTP or HTTPS endpoint, as one request over a kept connection.
 ///
@@ -32,31 +35,55 @@ const MAX_ANSWER: u64 = 64 * 1024;
 /// | other 4xx | is rejected |
 /// | none: no connection, failed TLS, timeout, reset | is tried again; it may have arrived |
 ///
-/// Certificates are checked against Mozilla's roots. The proxy variables of the environment
-/// (`HTTPS_PROXY`, `NO_PROXY` …) hold, except for loopback addresses. Header values and credentials
-/// appear neither in errors nor in `Debug` output.
+/// Certificates are checked against Mozilla's roots, or those of
+/// [`ca_certificates`](HttpSinkBuilder::ca_certificates). The proxy variables of the environment
+/// (`HTTPS_PROXY`, `NO_PROXY` …) hold, except for loopback addresses. Header values, credentials and
+/// signatures appear neither in errors nor in `Debug` output.
 ///
 /// ```
-/// use logwheel_sinks::{HttpFormat, HttpSink};
+/// use logwheel_sinks::{HttpCompression, HttpFormat, HttpSink};
 ///
 /// let sink = HttpSink::builder("https://logs.example.com/ingest")
 ///     .format(HttpFormat::Ndjson)
 ///     .bearer_token("secret")
-///     .gzip(true)
+///     .compression(HttpCompression::Gzip)
 ///     .build()?;
 /// assert!(!format!("{sink:?}").contains("secret"));
 /// # Ok::<(), logwheel_sinks::HttpConfigError>(())
 /// ```
+///
+/// # As a webhook
+/// Receivers that are called by many want to know who calls and whether they have seen it before:
+///
+/// ```
+/// use logwheel_sinks::{HttpSignature, HttpSink};
+///
+/// let sink = HttpSink::builder("https://hooks.example.com/logs")
+///     .signature(HttpSignature::new("a long random secret"))
+///     .idempotency_header("Idempotency-Key")
+///     .build()?;
+/// assert!(!format!("{sink:?}").contains("secret"));
+/// # Ok::<(), logwheel_sinks::HttpConfigError>(())
+/// ```
+///
+/// # For a service with a key of its own
+/// Datadog's intake, for one, takes JSON arrays with a key in a header. The field names it looks
+/// for come from an enricher; `examples/datadog.rs` is the whole program.
+///
+/// ```
+/// use logwheel_sinks::{HttpCompression, HttpSink};
+///
+/// HttpSink::builder("https://http-intake.logs.datadoghq.com/api/v2/logs")
+///     .header("DD-API-KEY", "0123456789abcdef")
+///     .compression(HttpCompression::Gzip)
+///     .build()?;
+/// # Ok::<(), logwheel_sinks::HttpConfigError>(())
+/// ```
 pub struct HttpSink {
-    agent: ureq::Agent,
-    endpoint: Uri,
-    /// The endpoint without its query, which may hold a key.
-    shown: String,
-    headers: HeaderMap,
-    /// Texts that an answer might repeat and diagnostics must not.
-    secrets: Vec<String>,
+    client: Client,
     body: Body,
-    answer: Vec<u8>,
+    signer: Option<Signer>,
+    idempotency: Option<HeaderName>,
     health: Health,
 }
 
@@ -75,32 +102,21 @@ impl HttpSink {
     }
 
     fn post(&mut self, batch: &Batch) -> Result<Delivered, DeliveryError> {
-        let mut request = Request::new(self.body.encode(batch));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.endpoint.clone();
-        *request.headers_mut() = self.headers.clone();
-
-        let response = self.agent.run(request).map_err(|error| response::transport_error(&error, &self.shown))?;
-        let (head, body) = response.into_parts();
-        self.answer.clear();
-        // The status has arrived and decides; a body that breaks off only costs the connection.
-        let _ = body.into_reader().take(MAX_ANSWER).read_to_end(&mut self.answer);
-
-        let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let after = retry_after.and_then(|value| response::retry_after(value, SystemTime::now()));
-        response::classify(head.status.as_u16(), after, || {
-            let excerpt = response::excerpt(&self.answer, &self.secrets);
-            format!("answer {} from {}: {excerpt}", head.status.as_u16(), self.shown)
-        })
+        let body = self.body.encode(batch);
+        // Over the bytes that are sent and nothing else: a receiver sees no others.
+        let signed = self.signer.iter().flat_map(|signer| signer.headers(body, SystemTime::now()));
+        let keyed = self.idempotency.iter().map(|name| (name.clone(), idempotency_key(body)));
+        let answer = self.client.post(body, signed.chain(keyed))?;
+        response::classify(answer.status, answer.retry_after, || answer.detail())
     }
 }
 
 impl fmt::Debug for HttpSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSink")
-            .field("endpoint", &self.shown)
-            .field("headers", &self.headers.keys().map(header::HeaderName::as_str).collect::<Vec<_>>())
+            .field("client", &self.client)
             .field("body", &self.body)
+            .field("signed", &self.signer.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -132,6 +148,6 @@ impl Sink for HttpSink {
 pub(crate) mod scripted;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "some replies are for the sink's own tests"))]
-mod server;
+pub(crate) mod server;
 #[cfg(test)]
 mod tests;

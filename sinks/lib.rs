@@ -14,6 +14,7 @@
 //! | [`StdoutSink`] | standard output, as JSON lines or for people | |
 //! | [`FileSink`] | a file that rotates by size and time | |
 //! | `HttpSink` | an HTTP endpoint | `http` (default) |
+//! | `LokiSink` | Grafana Loki | `loki` (default) |
 //! | [`MemorySink`] | memory, for tests | |
 //! | [`NullSink`] | nowhere, for measurements | |
 //!
@@ -26,6 +27,8 @@ mod file;
 mod hash_chain;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "loki")]
+mod loki;
 mod memory;
 mod null;
 mod pretty;
@@ -40,7 +43,12 @@ pub use delivery::{Decision, DeliveryPolicy};
 pub use file::FileSink;
 pub use hash_chain::{ChainBreak, ChainFault, ChainReport, log_files, verify_chain, verify_chain_with_key};
 #[cfg(feature = "http")]
-pub use http::{HttpConfigError, HttpFormat, HttpSink, HttpSinkBuilder};
+pub use http::{HttpCompression, HttpConfigError, HttpFormat, HttpSignature, HttpSink, HttpSinkBuilder, HttpTimeouts};
+#[cfg(feature = "loki")]
+#[doc(hidden)]
+pub use loki::internals as loki_internals;
+#[cfg(feature = "loki")]
+pub use loki::{LokiFormat, LokiHandle, LokiSink, LokiSinkBuilder, LongLine};
 pub use memory::{MemoryEntry, MemoryHandle, MemorySink};
 pub use null::NullSink;
 pub use retry::RetrySettings;

@@ -31,8 +31,9 @@
 //!
 //! # Features
 //! - `http` (default): the HTTP sink.
+//! - `loki` (default): the Grafana Loki sink; brings `http`.
 //! - `encrypt`: the processor `encrypt`.
-//! - `zstd`: compression inside `encrypt`; builds the C library.
+//! - `zstd`: zstd in `encrypt` and for HTTP bodies; builds the C library.
 //! - `testing`: the testing kit, `logwheel::testing`; for `dev-dependencies`.
 //! - `full`: everything that a service can use.
 #![warn(missing_docs)]

@@ -25,15 +25,17 @@ use logwheel::{
     StdoutFormat, StdoutSink,
 };
 #[cfg(feature = "http")]
-use logwheel::{HttpConfigError, HttpFormat, HttpSink, HttpSinkBuilder};
+use logwheel::{HttpCompression, HttpConfigError, HttpFormat, HttpSignature, HttpSink, HttpSinkBuilder, HttpTimeouts};
+#[cfg(feature = "loki")]
+use logwheel::{LokiFormat, LokiHandle, LokiSink, LokiSinkBuilder, LongLine};
 // The stages'.
+#[cfg(feature = "encrypt")]
+use logwheel::{DecryptError, Decryptor, Encrypt, EncryptKey, EncryptKeyError};
 use logwheel::{
     FieldBlocker, FieldMask, FieldPathError, Finding, PresetError, PresetMask, PresetPattern, RedactPreset, RegexMask,
     RegexMaskError, StringTruncate, UrlCredentials,
 };
 use logwheel::{Host, HostField, LevelFilter, StaticFields, enrichers, filters, redactors};
-#[cfg(feature = "encrypt")]
-use logwheel::{DecryptError, Decryptor, Encrypt, EncryptKey, EncryptKeyError};
 use logwheel::{SizeAction, SizeGuard, SizeGuardBuilder, SizeGuardCounts, SizeGuardError, processors};
 // The hash chain's.
 use logwheel::{ChainBreak, ChainFault, ChainReport, log_files, verify_chain, verify_chain_with_key};
@@ -76,7 +78,15 @@ fn types_have_the_traits_that_users_rely_on() {
     is_handle::<(SizeGuardCounts, SizeGuardBuilder, ChainReport)>();
     is_plain::<SizeAction>();
     #[cfg(feature = "http")]
-    is_error::<HttpConfigError>();
+    {
+        is_error::<HttpConfigError>();
+        is_plain::<(HttpCompression, HttpFormat, HttpTimeouts)>();
+    }
+    #[cfg(feature = "loki")]
+    {
+        is_handle::<LokiHandle>();
+        is_plain::<(LokiFormat, LongLine)>();
+    }
     #[cfg(feature = "encrypt")]
     {
         is_error::<DecryptError>();
@@ -128,7 +138,12 @@ fn functions_and_constructors_are_where_they_belong() {
     #[cfg(feature = "http")]
     {
         let builder: HttpSinkBuilder = HttpSink::builder("http://127.0.0.1:9/").format(HttpFormat::Ndjson);
-        assert!(builder.build().is_ok());
+        assert!(builder.signature(HttpSignature::new("s")).build().is_ok());
+    }
+    #[cfg(feature = "loki")]
+    {
+        let builder: LokiSinkBuilder = LokiSink::builder("http://127.0.0.1:9/").format(LokiFormat::Json);
+        assert!(builder.long_lines(LongLine::Truncate).build().is_ok());
     }
     assert_eq!(Delivered::all(), Delivered::unconfirmed(0));
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use logwheel::{
-    FileSink, HttpFormat, HttpSink, MemorySink, NullSink, Overflow, RetrySettings, Rotation, Sink, SinkOptions,
-    StdoutSink,
+    FileSink, HttpCompression, HttpFormat, HttpSink, MemorySink, NullSink, Overflow, RetrySettings, Rotation, Sink,
+    SinkOptions, StdoutSink,
 };
 
 use super::units::{DURATION_FORM, parse_duration};
@@ -131,7 +131,8 @@ fn http(options: &mut Options<'_>) -> Result<Box<dyn Sink>, Reported> {
     let format = options.choice("format", HttpFormat::Array, &formats);
     let wrapper_key = options.text("wrapper_key", "logs");
     let headers = options.secret_pairs("headers");
-    let gzip = options.choice("compression", false, &[("none", false), ("gzip", true)]);
+    let compressions = [("none", HttpCompression::None), ("gzip", HttpCompression::Gzip)];
+    let compression = options.choice("compression", HttpCompression::None, &compressions);
     let timeout = options.duration("timeout", Duration::from_secs(5));
     let allow_plain_http = options.flag("allow_plain_http", false);
     let (token, user, password) = options.table("auth", |auth| {
@@ -145,7 +146,7 @@ fn http(options: &mut Options<'_>) -> Result<Box<dyn Sink>, Reported> {
     let mut sink = HttpSink::builder(endpoint?)
         .format(format)
         .wrapper_key(wrapper_key)
-        .gzip(gzip)
+        .compression(compression)
         .timeout(timeout)
         .allow_plain_http(allow_plain_http);
     for (name, value) in headers {

@@ -2,6 +2,8 @@
 
 mod field_mask;
 mod json_line;
+mod loki_answer;
+mod loki_push;
 mod match_expression;
 mod redactors;
 mod size_guard;
@@ -9,6 +11,8 @@ mod wire_reader;
 
 pub use field_mask::field_mask;
 pub use json_line::json_line;
+pub use loki_answer::loki_answer;
+pub use loki_push::loki_push;
 pub use match_expression::match_expression;
 pub use redactors::redactors;
 pub use size_guard::size_guard;

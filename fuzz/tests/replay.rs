@@ -48,6 +48,8 @@ macro_rules! replayed {
 replayed! {
     field_mask,
     json_line,
+    loki_answer,
+    loki_push,
     match_expression,
     redactors,
     size_guard,

@@ -10,7 +10,7 @@ use logwheel_core::{Delivered, DeliveryError, Refused};
 const MAX_EXCERPT: usize = 200;
 
 /// What the status of an answer means. `detail` is asked for only when something is wrong.
-pub(super) fn classify(
+pub(crate) fn classify(
     status: u16,
     after: Option<Duration>,
     detail: impl FnOnce() -> String,
@@ -35,7 +35,7 @@ pub(super) fn classify(
 }
 
 /// What a request without an answer means.
-pub(super) fn transport_error(error: &ureq::Error, endpoint: &str) -> DeliveryError {
+pub(crate) fn transport_error(error: &ureq::Error, endpoint: &str) -> DeliveryError {
     use ureq::Error;
     let (reason, text): (_, Cow<'static, str>) = match error {
         Error::Timeout(phase) => ("timeout", format!("no answer within `timeout` ({phase})").into()),
@@ -69,7 +69,7 @@ pub(super) fn transport_error(error: &ureq::Error, endpoint: &str) -> DeliveryEr
 }
 
 /// The pause that a `Retry-After` header asks for: seconds or a date. `None` for other texts.
-pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         // Digits without end ask for longer than anyone waits.
@@ -82,7 +82,7 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// The begin of an answer's body for diagnostics: one line, without the secrets we sent.
-pub(super) fn excerpt(body: &[u8], secrets: &[String]) -> String {
+pub(crate) fn excerpt<'s>(body: &[u8], secrets: impl IntoIterator<Item = &'s String>) -> String {
     let mut text = String::from_utf8_lossy(body).into_owned();
     for secret in secrets {
         if text.contains(secret.as_str()) {
@@ -95,7 +95,7 @@ pub(super) fn excerpt(body: &[u8], secrets: &[String]) -> String {
 }
 
 /// The word for the ledger. A fixed set, so that counters do not multiply.
-fn reason(status: u16) -> &'static str {
+pub(crate) fn reason(status: u16) -> &'static str {
     match status {
         301 => "http_301",
         302 => "http_302",

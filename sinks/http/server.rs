@@ -1,17 +1,19 @@
-//! An HTTP server inside the test process that answers by a script.
+//! An HTTP server inside the test process that answers by a script, in the clear or over TLS.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What the server does with one request.
 #[derive(Debug, Clone)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Sends these bytes and keeps the connection.
     Raw(String),
     /// Sends these bytes and closes the connection.
@@ -22,6 +24,8 @@ pub(super) enum Reply {
     Silence,
     /// Sends a head, then a body that never ends.
     EndlessBody(String),
+    /// Sends the first bytes at once and the others, which are never complete, one by one.
+    Trickle(String),
 }
 
 /// What answers once the script is at its end.
@@ -29,29 +33,30 @@ type Handler = Box<dyn Fn(&Received) -> Reply + Send + Sync>;
 
 impl Reply {
     /// A complete answer; `headers` are lines with their `\r\n`.
-    pub(super) fn status(status: u16, headers: &str, body: &str) -> Self {
+    pub(crate) fn status(status: u16, headers: &str, body: &str) -> Self {
         let length = body.len();
         Self::Raw(format!("HTTP/1.1 {status} Any\r\n{headers}Content-Length: {length}\r\n\r\n{body}"))
     }
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Received {
+pub(crate) struct Received {
     /// The number of the connection, from 0.
-    pub(super) connection: usize,
+    pub(crate) connection: usize,
     /// Request line and headers, names in lower case.
-    pub(super) head: Vec<String>,
-    pub(super) body: Vec<u8>,
+    pub(crate) head: Vec<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Received {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
 
-pub(super) struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
+    tls: bool,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -59,6 +64,7 @@ pub(super) struct Server {
 struct Shared {
     script: Mutex<VecDeque<Reply>>,
     handler: Handler,
+    tls: Option<Arc<ServerConfig>>,
     received: Mutex<Vec<Received>>,
     closing: AtomicBool,
     closed: Mutex<bool>,
@@ -66,20 +72,30 @@ struct Shared {
 }
 
 impl Server {
-    pub(super) fn new(script: impl IntoIterator<Item = Reply>) -> Self {
-        Self::answering(script, |_| panic!("the script has a reply for each request"))
+    pub(crate) fn new(script: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start(script, None, Box::new(|_| panic!("the script has a reply for each request")))
+    }
+
+    pub(crate) fn with_tls(script: impl IntoIterator<Item = Reply>, config: ServerConfig) -> Self {
+        let handler = Box::new(|_: &Received| panic!("the script has a reply for each request"));
+        Self::start(script, Some(Arc::new(config)), handler)
     }
 
     /// After the script `handler` answers.
-    pub(super) fn answering(
+    pub(crate) fn answering(
         script: impl IntoIterator<Item = Reply>,
         handler: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::start(script, None, Box::new(handler))
+    }
+
+    fn start(script: impl IntoIterator<Item = Reply>, tls: Option<Arc<ServerConfig>>, handler: Handler) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Mutex::new(script.into_iter().collect()),
-            handler: Box::new(handler),
+            handler,
+            tls: tls.clone(),
             received: Mutex::default(),
             closing: AtomicBool::default(),
             closed: Mutex::default(),
@@ -91,19 +107,31 @@ impl Server {
                 if for_acceptor.closing.load(Ordering::Acquire) {
                     return;
                 }
-                let shared = Arc::clone(&for_acceptor);
+                let (shared, stream) = (Arc::clone(&for_acceptor), stream.unwrap());
                 // Ends with its connection; a client closes them all when it is dropped.
-                thread::spawn(move || shared.serve(connection, stream.unwrap()));
+                thread::spawn(move || match &shared.tls {
+                    None => shared.serve(connection, stream),
+                    Some(config) => {
+                        let tls = ServerConnection::new(Arc::clone(config)).unwrap();
+                        shared.serve(connection, StreamOwned::new(tls, stream));
+                    }
+                });
             }
         }));
-        Self { address, shared, acceptor }
+        Self { address, tls: tls.is_some(), shared, acceptor }
     }
 
-    pub(super) fn url(&self) -> String {
-        format!("http://{}/in", self.address)
+    pub(crate) fn url(&self) -> String {
+        // The name is what certificates are made out to.
+        if self.tls { format!("https://localhost:{}/in", self.address.port()) } else { format!("{}/in", self.origin()) }
     }
 
-    pub(super) fn received(&self) -> Vec<Received> {
+    /// The URL without a path.
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.shared.received.lock().clone()
     }
 }
@@ -122,19 +150,20 @@ impl Drop for Server {
 }
 
 impl Shared {
-    fn serve(&self, connection: usize, mut stream: TcpStream) {
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
+    fn serve(&self, connection: usize, stream: impl Read + Write) {
+        let mut stream = BufReader::new(stream);
         loop {
             if self.script.lock().pop_front_if(|reply| matches!(reply, Reply::CloseUnread)).is_some() {
                 return;
             }
-            let Some(request) = read_request(&mut reader, connection) else { return };
+            let Some(request) = read_request(&mut stream, connection) else { return };
             self.received.lock().push(request.clone());
             let scripted = self.script.lock().pop_front();
             let reply = scripted.unwrap_or_else(|| (self.handler)(&request));
+            let stream = stream.get_mut();
             let sent = match &reply {
-                Reply::Raw(bytes) | Reply::RawThenClose(bytes) | Reply::EndlessBody(bytes) => {
-                    stream.write_all(bytes.as_bytes())
+                Reply::Raw(bytes) | Reply::RawThenClose(bytes) | Reply::EndlessBody(bytes) | Reply::Trickle(bytes) => {
+                    stream.write_all(bytes.as_bytes()).and_then(|()| stream.flush())
                 }
                 Reply::CloseUnread | Reply::Silence => Ok(()),
             };
@@ -142,6 +171,12 @@ impl Shared {
                 Reply::Raw(_) if sent.is_ok() => {}
                 Reply::EndlessBody(_) => {
                     while stream.write_all(&[b'x'; 4096]).is_ok() {}
+                    return;
+                }
+                Reply::Trickle(_) => {
+                    while !*self.closed.lock() && stream.write_all(b"x").and_then(|()| stream.flush()).is_ok() {
+                        thread::sleep(Duration::from_millis(10));
+                    }
                     return;
                 }
                 Reply::Silence => {

@@ -7,6 +7,10 @@ use serde_json::Value;
 use super::server::{Reply, Server};
 use super::*;
 
+mod delivery;
+mod signing;
+mod tls;
+
 fn batch(lines: &[&str]) -> Batch {
     let mut batch = Batch::new();
     for line in lines {
@@ -95,7 +99,13 @@ fn each_format_arrives_as_json_with_each_event_once() {
 #[test]
 fn gzip_arrives_as_the_same_bytes() {
     let server = Server::new([ok()]);
-    sink(&server).format(HttpFormat::Ndjson).gzip(true).build().unwrap().deliver(&events()).unwrap();
+    sink(&server)
+        .format(HttpFormat::Ndjson)
+        .compression(HttpCompression::Gzip)
+        .build()
+        .unwrap()
+        .deliver(&events())
+        .unwrap();
     let request = &server.received()[0];
     assert_eq!(request.header("content-encoding"), Some("gzip"));
     let mut body = Vec::new();
@@ -193,9 +203,20 @@ fn nobody_listening_is_tried_again() {
 }
 
 #[test]
-fn silence_ends_with_the_timeout() {
+fn silence_and_slow_heads_end_with_the_timeout() {
+    for reply in [Reply::Silence, Reply::Trickle("HTTP/1.1 200 OK\r\nX-Slow: ".into())] {
+        let server = Server::new([reply]);
+        let mut sink = HttpSink::builder(server.url()).timeout(Duration::from_millis(100)).build().unwrap();
+        let error = sink.deliver(&events()).unwrap_err();
+        assert!(matches!(error, DeliveryError::Retry { reason: "timeout", .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn a_timeout_for_the_answer_holds_within_the_total() {
     let server = Server::new([Reply::Silence]);
-    let mut sink = HttpSink::builder(server.url()).timeout(Duration::from_millis(100)).build().unwrap();
+    let timeouts = HttpTimeouts::new(Duration::from_secs(600)).response(Duration::from_millis(100));
+    let mut sink = HttpSink::builder(server.url()).timeout(timeouts).build().unwrap();
     let error = sink.deliver(&events()).unwrap_err();
     assert!(matches!(error, DeliveryError::Retry { reason: "timeout", .. }), "{error:?}");
 }
@@ -213,7 +234,7 @@ fn an_endless_body_is_cut_off() {
         let mut sink = sink(&server).build().unwrap();
         let result = sink.deliver(&events());
         assert_eq!(result.is_ok(), arrives);
-        assert_eq!(sink.answer.len() as u64, MAX_ANSWER);
+        assert_eq!(sink.client.answer_len() as u64, client::MAX_ANSWER);
         assert!(result.map_or_else(|error| error.to_string().len(), |_| 0) < 400);
     }
 }
