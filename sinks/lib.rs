@@ -14,6 +14,7 @@
 //! | [`StdoutSink`] | standard output, as JSON lines or for people | |
 //! | [`FileSink`] | a file that rotates by size and time | |
 //! | `HttpSink` | an HTTP endpoint | `http` (default) |
+//! | `CloudWatchSink` | Amazon CloudWatch Logs | `cloudwatch` |
 //! | [`MemorySink`] | memory, for tests | |
 //! | [`NullSink`] | nowhere, for measurements | |
 //!
@@ -21,6 +22,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "cloudwatch")]
+mod cloudwatch;
 mod delivery;
 mod file;
 #[cfg(feature = "http")]
@@ -33,6 +36,8 @@ mod retry;
 mod rotation;
 mod stdout;
 
+#[cfg(feature = "cloudwatch")]
+pub use cloudwatch::{CloudWatchConfigError, CloudWatchSink, CloudWatchSinkBuilder};
 pub use delivery::{Decision, DeliveryPolicy};
 pub use file::FileSink;
 #[cfg(feature = "http")]
