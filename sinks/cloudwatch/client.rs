@@ -119,10 +119,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // A name look-up that hangs must not hold up the end of the engine.
-            runtime.shutdown_background();
-        }
+        let runtime = self.runtime.take();
+        // A name look-up that hangs must not hold up the end of the engine.
+        quietly(|| runtime.map(Runtime::shutdown_background));
     }
 }
 
@@ -170,7 +169,7 @@ fn provider(source: &CredentialsSource) -> Option<SharedCredentialsProvider> {
 
 /// rustls on ring, as in the HTTP sink: it builds with a C compiler alone. Certificates are checked
 /// against the system's roots.
-fn http_client(proxied: bool) -> SharedHttpClient {
+pub(super) fn http_client(proxied: bool) -> SharedHttpClient {
     Builder::new().pool_idle_timeout(MAX_IDLE).pool_max_idle_per_host(1).build_with_connector_fn(
         move |settings, components| {
             let mut connector = Connector::builder().pool_idle_timeout(MAX_IDLE).pool_max_idle_per_host(1);
@@ -219,8 +218,14 @@ where
             Trouble::Unreadable { status: answer.raw().status().as_u16(), text: chain(error) }
         }
         // No answer; also whatever kinds of error a later SDK adds.
-        _ => Trouble::NoAnswer { kind: find::<io::Error>(error).map(io::Error::kind), text: chain(error) },
+        _ => Trouble::NoAnswer { kind: kind(error), text: chain(error) },
     }
+}
+
+fn kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let closed = || find::<hyper::Error>(error).filter(|error| error.is_incomplete_message());
+    let kind = find::<io::Error>(error).map(io::Error::kind);
+    kind.or_else(|| closed().map(|_| io::ErrorKind::UnexpectedEof))
 }
 
 /// The pause that headers ask for: milliseconds from AWS, seconds from what stands in between.

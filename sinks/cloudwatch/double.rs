@@ -12,6 +12,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use serde_json::Value as Json;
@@ -65,6 +66,9 @@ struct Shared {
     closing: AtomicBool,
     closed: Mutex<bool>,
     close: Condvar,
+    /// How many connections were closed from this side.
+    ended: Mutex<usize>,
+    end: Condvar,
 }
 
 impl CloudWatch {
@@ -78,6 +82,8 @@ impl CloudWatch {
             closing: AtomicBool::new(false),
             closed: Mutex::new(false),
             close: Condvar::new(),
+            ended: Mutex::new(0),
+            end: Condvar::new(),
         });
         let for_acceptor = Arc::clone(&shared);
         let acceptor = Some(thread::spawn(move || {
@@ -87,7 +93,11 @@ impl CloudWatch {
                 }
                 let shared = Arc::clone(&for_acceptor);
                 // Ends with its connection; a client closes them all when it is dropped.
-                thread::spawn(move || shared.serve(connection, stream.unwrap()));
+                thread::spawn(move || {
+                    shared.serve(connection, stream.unwrap());
+                    *shared.ended.lock() += 1;
+                    shared.end.notify_all();
+                });
             }
         }));
         Self { address, shared, acceptor }
@@ -120,6 +130,13 @@ impl CloudWatch {
     pub(super) fn puts(&self) -> Vec<usize> {
         let puts = self.received().into_iter().filter(|received| received.call == "PutLogEvents");
         puts.map(|put| put.body["logEvents"].as_array().map_or(0, Vec::len)).collect()
+    }
+
+    /// Waits until this many connections were closed.
+    pub(super) fn wait_for_closed(&self, connections: usize) {
+        let mut ended = self.shared.ended.lock();
+        let late = self.shared.end.wait_while_for(&mut ended, |ended| *ended < connections, Duration::from_secs(60));
+        assert!(!late.timed_out(), "{ended} of {connections} connections are closed");
     }
 
     /// Every message that is stored, in the order in which it came.

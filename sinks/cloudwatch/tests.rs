@@ -3,6 +3,8 @@
 mod answers;
 mod credentials;
 mod facts;
+mod quiet;
+mod servers;
 mod stories;
 
 use std::time::Duration;

@@ -1,7 +1,8 @@
-//! The project's chores: `cargo xtask test | bench | fuzz`.
+//! The project's chores: `cargo xtask test | bench | fuzz | servers`.
 #![forbid(unsafe_code)]
 
 mod fuzz;
+mod servers;
 mod step;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ Usage: cargo xtask <command>
   test                         format, lints, tests, lean build, docs, fuzz replay; stops at the first failure
   bench [arguments…]           the benches of the package logwheel; the arguments go to them
   fuzz <target> [--seconds N]  a fuzz target on nightly, for 60 seconds by default
+  servers                      the tests against moto, which is installed under target/ with Python
   help                         this text";
 
 fn main() -> ExitCode {
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["bench", arguments @ ..] => bench(arguments),
         ["fuzz", arguments @ ..] => fuzz::run(arguments),
+        ["servers"] => servers::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -141,3 +141,45 @@ fn secrets_show_up_in_no_failure() {
         assert!(!secrets.iter().any(|secret| shown.contains(secret)), "{shown}");
     }
 }
+
+/// What the program's environment says, in a process of its own.
+#[test]
+fn env_overrides() {
+    const ENDPOINT: &str = "LOGWHEEL_TEST_CLOUDWATCH_ENDPOINT";
+    const NAME: &str = "cloudwatch::tests::credentials::env_overrides";
+    if let Ok(url) = std::env::var(ENDPOINT) {
+        let builder = CloudWatchSink::builder().endpoint_url(url).timeout(Duration::from_secs(60));
+        deliver(&mut builder.build().unwrap(), numbered(1));
+        return;
+    }
+    let keys = [("AWS_ACCESS_KEY_ID", "KEYOFENV"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_MAX_ATTEMPTS", "5")];
+    for (regions, expected) in [
+        (&[("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-2")][..], "eu-west-1"),
+        (&[("AWS_DEFAULT_REGION", "eu-west-2")], "eu-west-2"),
+        (&[], "us-east-1"),
+    ] {
+        let service = CloudWatch::new();
+        service.plan("PutLogEvents", Fault::error(400, "ThrottlingException", "Rate exceeded"));
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", NAME]).env_clear().env(ENDPOINT, service.url());
+        // Neither this machine's profiles nor its metadata service have a say.
+        child.envs([("AWS_CONFIG_FILE", "none"), ("AWS_SHARED_CREDENTIALS_FILE", "none")]);
+        child.env("AWS_EC2_METADATA_DISABLED", "true").envs(keys).envs(regions.iter().copied());
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+
+        let received = service.received();
+        // One attempt is one request, whatever AWS_MAX_ATTEMPTS says.
+        assert_eq!((service.puts(), service.stored().len()), (vec![1, 1], 1));
+        for authorization in received.iter().map(|received| &received.authorization) {
+            let scope = format!("/{expected}/logs/aws4_request");
+            assert!(
+                authorization.contains("Credential=KEYOFENV/") && authorization.contains(&scope),
+                "{authorization}"
+            );
+        }
+        let name = &service.state().names()[0];
+        let process = name.rsplit('-').next().unwrap().parse::<u32>();
+        assert!(name.starts_with("/logwheel/default|") && process.is_ok_and(|id| id != std::process::id()), "{name}");
+    }
+}

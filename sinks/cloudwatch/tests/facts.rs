@@ -191,12 +191,11 @@ fn what_must_not_be_created_is_not() {
 fn the_other_side_may_close_connections_between_calls() {
     let service = CloudWatch::new();
     let mut sink = sink(&service);
-    for _ in 0..5 {
+    for n in 1..=5 {
         service.plan("PutLogEvents", Fault::CloseAfter);
         let books = deliver(&mut sink, numbered(1));
         assert_eq!(books.retries, [""; 0]);
-        // The double has closed by the time its thread is gone; give the news time to arrive.
-        std::thread::sleep(Duration::from_millis(20));
+        service.wait_for_closed(n);
     }
     assert_eq!(service.stored().len(), 5);
 }
