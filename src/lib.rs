@@ -31,6 +31,7 @@
 //!
 //! # Features
 //! - `http` (default): the HTTP sink.
+//! - `cloudwatch`: the CloudWatch Logs sink, on the AWS SDK; adds minutes to a first build.
 //! - `full`: everything.
 #![warn(missing_docs)]
 

@@ -49,9 +49,13 @@ pub(super) struct Stored {
 impl Client {
     /// Looks up region and credentials and prepares the calls; asks for nothing of CloudWatch.
     pub(super) fn connect(settings: &Settings) -> Result<Self, SinkError> {
+        quietly(|| Self::prepare(settings))
+    }
+
+    fn prepare(settings: &Settings) -> Result<Self, SinkError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| SinkError::caused_by("no runtime for the AWS SDK", error))?;
-        let config = quietly(|| runtime.block_on(load(settings)));
+        let config = runtime.block_on(load(settings));
         let region = match (config.region(), &settings.endpoint_url) {
             (Some(region), _) => region.clone(),
             // Emulators keep regions apart, but do not mind which one it is.

@@ -30,8 +30,10 @@ pub(super) enum Fault {
     Reset,
     /// Does what was asked, but cuts the answer in half and closes the connection.
     CutAnswer,
-    /// Does what was asked, answers, and closes the connection without saying so.
-    CloseAfter,
+    /// Does what was asked and answers: a later call is meant.
+    Nothing,
+    /// Does what was asked, answers, and closes the connection when the test says so.
+    CloseLate,
     /// Answers nothing until the double is dropped.
     Silence,
 }
@@ -66,6 +68,8 @@ struct Shared {
     closing: AtomicBool,
     closed: Mutex<bool>,
     close: Condvar,
+    /// How many of those that close late may do so.
+    late: Mutex<usize>,
     /// How many connections were closed from this side.
     ended: Mutex<usize>,
     end: Condvar,
@@ -82,6 +86,7 @@ impl CloudWatch {
             closing: AtomicBool::new(false),
             closed: Mutex::new(false),
             close: Condvar::new(),
+            late: Mutex::new(0),
             ended: Mutex::new(0),
             end: Condvar::new(),
         });
@@ -132,8 +137,10 @@ impl CloudWatch {
         puts.map(|put| put.body["logEvents"].as_array().map_or(0, Vec::len)).collect()
     }
 
-    /// Waits until this many connections were closed.
-    pub(super) fn wait_for_closed(&self, connections: usize) {
+    /// Closes a connection that is to be closed late, and waits until this many were closed at all.
+    pub(super) fn close_late(&self, connections: usize) {
+        *self.shared.late.lock() += 1;
+        self.shared.close.notify_all();
         let mut ended = self.shared.ended.lock();
         let late = self.shared.end.wait_while_for(&mut ended, |ended| *ended < connections, Duration::from_secs(60));
         assert!(!late.timed_out(), "{ended} of {connections} connections are closed");

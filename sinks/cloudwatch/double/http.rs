@@ -16,7 +16,9 @@ impl Shared {
             let answer = match &fault {
                 Some(Fault::Answer(answer)) => answer.clone(),
                 Some(Fault::Raw(_) | Fault::Reset | Fault::Silence) => Answer::default(),
-                Some(Fault::CutAnswer | Fault::CloseAfter) | None => self.state.lock().answer(&received),
+                Some(Fault::CutAnswer | Fault::Nothing | Fault::CloseLate) | None => {
+                    self.state.lock().answer(&received)
+                }
             };
             let bytes = write(&answer);
             let sent = match &fault {
@@ -28,9 +30,16 @@ impl Shared {
                     self.close.wait_while(&mut closed, |closed| !*closed);
                     Ok(())
                 }
-                Some(Fault::Answer(_) | Fault::CloseAfter) | None => stream.write_all(&bytes),
+                Some(Fault::Answer(_) | Fault::Nothing) | None => stream.write_all(&bytes),
+                Some(Fault::CloseLate) => {
+                    let sent = stream.write_all(&bytes);
+                    let mut late = self.late.lock();
+                    self.close.wait_while(&mut late, |late| *late == 0);
+                    *late -= 1;
+                    sent
+                }
             };
-            if sent.is_err() || !matches!(fault, None | Some(Fault::Answer(_))) {
+            if sent.is_err() || !matches!(fault, None | Some(Fault::Answer(_) | Fault::Nothing)) {
                 return;
             }
         }

@@ -192,10 +192,10 @@ fn the_other_side_may_close_connections_between_calls() {
     let service = CloudWatch::new();
     let mut sink = sink(&service);
     for n in 1..=5 {
-        service.plan("PutLogEvents", Fault::CloseAfter);
+        service.plan("PutLogEvents", Fault::CloseLate);
         let books = deliver(&mut sink, numbered(1));
         assert_eq!(books.retries, [""; 0]);
-        service.wait_for_closed(n);
+        service.close_late(n);
     }
     assert_eq!(service.stored().len(), 5);
 }
