@@ -220,7 +220,8 @@ impl CloudWatchSink {
                 Err(meaning) => meaning,
             };
             let error = match meaning {
-                Meaning::Exists | Meaning::AlreadyAccepted => return Ok(RejectedInfo::default()),
+                Meaning::AlreadyAccepted => return Ok(RejectedInfo::default()),
+                Meaning::Exists => unreachable!("only calls that create something mean that, and they take it"),
                 Meaning::WrongToken { expected, error } => {
                     self.token = expected;
                     token_tries += 1;

@@ -109,8 +109,9 @@ fn classify_service(call: Call, error: &ServiceError, secrets: &[String]) -> Mea
     let said = said(call, error, secrets);
     let retry_after = |reason| DeliveryError::Retry { reason, detail: said.clone().into(), after: *after };
     Meaning::Failed(match code.as_str() {
-        "ResourceAlreadyExistsException" => return Meaning::Exists,
-        "DataAlreadyAcceptedException" => return Meaning::AlreadyAccepted,
+        // Nonsense as the answer to another call, above all no success.
+        "ResourceAlreadyExistsException" if call != Call::PutLogEvents => return Meaning::Exists,
+        "DataAlreadyAcceptedException" if call == Call::PutLogEvents => return Meaning::AlreadyAccepted,
         "InvalidSequenceTokenException" => {
             let expected = error.expected_token.clone();
             return Meaning::WrongToken { expected, error: retry_after("sequence_token") };

@@ -43,6 +43,8 @@ fn each_answer_has_its_meaning() {
         (CreateLogGroup, 400, "ResourceAlreadyExistsException", "", "exists"),
         (CreateLogStream, 400, "ResourceAlreadyExistsException", "", "exists"),
         (PutLogEvents, 400, "DataAlreadyAcceptedException", "", "already accepted"),
+        (PutLogEvents, 400, "ResourceAlreadyExistsException", "", "fatal refused"),
+        (CreateLogStream, 400, "DataAlreadyAcceptedException", "", "fatal refused"),
         (PutLogEvents, 400, "InvalidSequenceTokenException", "", "token None, retry sequence_token"),
         (PutLogEvents, 400, "ResourceNotFoundException", "", "missing, retry resource_not_found"),
         (CreateLogStream, 400, "ResourceNotFoundException", "", "missing, retry resource_not_found"),
