@@ -15,7 +15,8 @@ const PACKAGES: [&str; 3] = ["moto==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"]
 /// need it, and ends it.
 pub fn run() -> Result<(), Failure> {
     let moto = Moto::start(&install()?)?;
-    Step::cargo("test -p logwheel-sinks --all-features --lib cloudwatch::tests::servers")
+    // The features of `cargo xtask test`, or all dependencies would be built once more.
+    Step::cargo("test --workspace --all-features --lib cloudwatch::tests::servers")
         .env("LOGWHEEL_AWS_ENDPOINT", &format!("http://{}", moto.address))
         .env("AWS_REGION", "eu-central-1")
         // LocalStack reads account numbers in them; moto takes anything.
