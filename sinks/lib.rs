@@ -15,6 +15,7 @@
 //! | [`FileSink`] | a file that rotates by size and time | |
 //! | `HttpSink` | an HTTP endpoint | `http` (default) |
 //! | `LokiSink` | Grafana Loki | `loki` (default) |
+//! | `CloudWatchSink` | Amazon CloudWatch Logs | `cloudwatch` |
 //! | [`MemorySink`] | memory, for tests | |
 //! | [`NullSink`] | nowhere, for measurements | |
 //!
@@ -22,6 +23,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "cloudwatch")]
+mod cloudwatch;
 mod delivery;
 mod file;
 mod hash_chain;
@@ -39,6 +42,8 @@ mod stdout;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+#[cfg(feature = "cloudwatch")]
+pub use cloudwatch::{CloudWatchConfigError, CloudWatchSink, CloudWatchSinkBuilder};
 pub use delivery::{Decision, DeliveryPolicy};
 pub use file::FileSink;
 pub use hash_chain::{ChainBreak, ChainFault, ChainReport, log_files, verify_chain, verify_chain_with_key};

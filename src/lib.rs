@@ -32,6 +32,7 @@
 //! # Features
 //! - `http` (default): the HTTP sink.
 //! - `loki` (default): the Grafana Loki sink; brings `http`.
+//! - `cloudwatch`: the CloudWatch Logs sink, on the AWS SDK; adds minutes to a first build.
 //! - `encrypt`: the processor `encrypt`.
 //! - `zstd`: zstd in `encrypt` and for HTTP bodies; builds the C library.
 //! - `testing`: the testing kit, `logwheel::testing`; for `dev-dependencies`.

@@ -20,6 +20,8 @@ use logwheel::{
     ToValue, TraceContext, UnknownLevel, Value, Verdict, named, wire, write_error_chain,
 };
 // The sinks'.
+#[cfg(feature = "cloudwatch")]
+use logwheel::{CloudWatchConfigError, CloudWatchSink, CloudWatchSinkBuilder};
 use logwheel::{
     Decision, DeliveryPolicy, FileSink, MemoryEntry, MemoryHandle, MemorySink, NullSink, RetrySettings, Rotation,
     StdoutFormat, StdoutSink,
@@ -77,6 +79,8 @@ fn types_have_the_traits_that_users_rely_on() {
     is_error::<ChainFault>();
     is_handle::<(SizeGuardCounts, SizeGuardBuilder, ChainReport)>();
     is_plain::<SizeAction>();
+    #[cfg(feature = "cloudwatch")]
+    is_error::<CloudWatchConfigError>();
     #[cfg(feature = "http")]
     {
         is_error::<HttpConfigError>();
@@ -135,6 +139,11 @@ fn functions_and_constructors_are_where_they_belong() {
     assert_eq!(verify_chain_with_key(log_files("never-written.log").unwrap(), "key").unwrap().files, 0);
     let _: (NullSink, MemorySink) = (NullSink, MemorySink::new());
     let _: (FileSink, StdoutSink) = (FileSink::new("never-opened.log"), StdoutSink::json());
+    #[cfg(feature = "cloudwatch")]
+    {
+        let builder: CloudWatchSinkBuilder = CloudWatchSink::builder().log_group_name("/a/group");
+        assert!(builder.build().is_ok());
+    }
     #[cfg(feature = "http")]
     {
         let builder: HttpSinkBuilder = HttpSink::builder("http://127.0.0.1:9/").format(HttpFormat::Ndjson);

@@ -1,8 +1,9 @@
-//! The project's chores: `cargo xtask test | bench | fuzz | loom`.
+//! The project's chores: `cargo xtask help` lists them.
 #![forbid(unsafe_code)]
 
 mod fuzz;
 mod loom;
+mod servers;
 mod step;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ Usage: cargo xtask <command>
   bench [arguments…]           the benches of the package logwheel; the arguments go to them
   fuzz <target> [--seconds N]  a fuzz target on nightly, for 60 seconds by default
   loom [--mutants]             the models of the protocols between threads; or that each fails on wrong code
+  servers                      the tests against moto, which is installed under target/ with Python
   help                         this text";
 
 fn main() -> ExitCode {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         ["bench", arguments @ ..] => bench(arguments),
         ["fuzz", arguments @ ..] => fuzz::run(arguments),
         ["loom", arguments @ ..] => loom::run(arguments),
+        ["servers"] => servers::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -24,9 +24,14 @@ impl Step {
     /// `cargo` with these arguments, none of which has a space in it.
     pub fn cargo(arguments: &str) -> Self {
         // Not the `CARGO` that cargo sets: that one is past rustup and knows no `+nightly`.
-        let mut command = Command::new("cargo");
+        arguments.split(' ').fold(Self::command("cargo"), Step::arg)
+    }
+
+    /// Any program, without arguments yet.
+    pub fn command(program: &str) -> Self {
+        let mut command = Command::new(program);
         command.current_dir(root());
-        arguments.split(' ').fold(Self { command, shown: "cargo".to_owned() }, Step::arg)
+        Self { command, shown: program.to_owned() }
     }
 
     pub fn arg(mut self, argument: &str) -> Self {
