@@ -226,6 +226,8 @@ impl DeliveryPolicy {
             return Command::Send { batch };
         }
         if self.closing == Closing::Drain && self.is_drained() {
+            // Its sink is stopped now, which flushes it.
+            self.senders[sender].flushed_below = u64::MAX;
             return Command::End;
         }
         Command::Wait { until: earliest([self.due(), self.sends_at(), self.late_at()]) }
@@ -324,18 +326,22 @@ impl DeliveryPolicy {
         }
     }
 
-    /// Time is up. Whatever has no fate is offered to `save`, oldest first, and is spooled if that
-    /// says so, else `undelivered`. What is learnt later of batches under way does not count any more.
-    pub fn abandon(&mut self, mut save: impl FnMut(&Batch) -> bool) {
+    /// Time is up. Whatever has no fate is offered to `save`, oldest first: it is spooled if that
+    /// returns how many unread events had to make room for it, else `undelivered`. What is learnt
+    /// later of batches under way does not count any more.
+    pub fn abandon(&mut self, mut save: impl FnMut(&Batch) -> Option<u64>) {
         if self.closing == Closing::Abandoned {
             return;
         }
         self.closing = Closing::Abandoned;
         self.seal(Duration::ZERO);
-        let mut lost = 0;
+        let (mut lost, mut evicted) = (0, 0);
         let mut put = |batch: &Batch, spooled: &mut u64| match save(batch) {
-            true => *spooled += batch.len() as u64,
-            false => lost += batch.len() as u64,
+            Some(went) => {
+                evicted += went;
+                *spooled += batch.len() as u64;
+            }
+            None => lost += batch.len() as u64,
         };
         for (_, piece) in std::mem::take(&mut self.window).iter() {
             if piece.is_backed() {
@@ -353,6 +359,9 @@ impl DeliveryPolicy {
             }
         }
         self.counts.drop_events("undelivered", lost);
+        let evicted = evicted.min(self.counts.spooled);
+        self.counts.spooled -= evicted;
+        self.counts.drop_events("spool_full", evicted);
         self.bytes = 0;
         self.spare.clear();
         self.leaving.clear();
@@ -371,6 +380,12 @@ impl DeliveryPolicy {
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.closing != Closing::No
+    }
+
+    /// Changes when lines that came in may give somebody work who waits.
+    #[must_use]
+    pub fn stir(&self) -> (u64, bool) {
+        (self.next_ticket, self.open.is_empty())
     }
 
     /// What there is to tell, oldest first.

@@ -7,12 +7,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use logwheel_core::{Enricher, Envelope, Filter, Level, Processor, Redactor, Sink};
+use logwheel_sinks::Spool;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::caller::{Intake, become_pipeline_thread};
 use crate::clock::TickClock;
 use crate::config::{Config, Lanes, OnFull, OnOverflow, Pin, Topology};
-use crate::delivery::{Outlet, SinkOptions, SinkQueue};
+use crate::delivery::{Outlet, SinkOptions, SinkQueue, Spooler};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::engine::{Engine, Parts, Running};
 use crate::sync::{Arc, AtomicBool};
@@ -216,6 +217,10 @@ impl EngineBuilder {
             problems.extend(options.problems());
         }
         let order = delivery_order(&self.sinks, &mut problems);
+        let mut spools = Vec::new();
+        if problems.is_empty() {
+            spools = open_spools(&self.sinks, &mut problems);
+        }
         if problems.is_empty() {
             Level::freeze();
             problems = self.stages.start();
@@ -223,10 +228,11 @@ impl EngineBuilder {
         if !problems.is_empty() {
             return Err(BuildError { problems });
         }
-        self.start(&order).map_err(|error| BuildError { problems: vec![format!("a thread did not start: {error}")] })
+        self.start(&order, spools)
+            .map_err(|error| BuildError { problems: vec![format!("a thread did not start: {error}")] })
     }
 
-    fn start(self, order: &[usize]) -> std::io::Result<Engine> {
+    fn start(self, order: &[usize], spools: Vec<Option<Spool>>) -> std::io::Result<Engine> {
         let Self { config, stages, sinks, hook } = self;
         let diagnostics = Arc::new(Diagnostics::new(hook));
         let clock = TickClock::new();
@@ -240,8 +246,17 @@ impl EngineBuilder {
 
         let is_fallback =
             |name: &String| sinks.iter().any(|(_, options)| options.fallback.as_ref().is_some_and(|to| to == name));
-        let queue = |options: &SinkOptions| Arc::new(SinkQueue::new(options, is_fallback(&options.name)));
-        let queues: Vec<_> = sinks.iter().map(|(_, options)| queue(options)).collect();
+        let senders: Vec<_> = sinks.iter().map(|(sink, options)| replicas(&**sink, options)).collect();
+        let mut queues = Vec::new();
+        for (((_, options), replicas), spool) in sinks.iter().zip(&senders).zip(spools) {
+            let is_fallback = is_fallback(&options.name);
+            queues.push(Arc::new(SinkQueue::new(options, 1 + replicas.len(), is_fallback, spool, seed())));
+        }
+        let outlets: usize = sinks
+            .iter()
+            .zip(&senders)
+            .map(|((_, options), replicas)| 1 + replicas.len() + usize::from(options.spool.is_some()))
+            .sum();
         let fallbacks: Vec<_> = sinks
             .iter()
             .map(|(_, options)| {
@@ -249,7 +264,7 @@ impl EngineBuilder {
                 position.map(|position| Arc::clone(&queues[position]))
             })
             .collect();
-        let running = Arc::new(Running::new(counts.len(), sinks.len()));
+        let running = Arc::new(Running::new(counts.len(), outlets));
         let parts = Arc::new(Parts {
             intake: Arc::clone(&intake),
             workers: counts.clone(),
@@ -274,14 +289,35 @@ impl EngineBuilder {
                 running.worker_ended();
             })?);
         }
-        for (index, ((sink, options), fallback)) in sinks.into_iter().zip(fallbacks).enumerate() {
-            let queue = Arc::clone(&queues[index]);
-            let outlet = Outlet::new(sink, &options, queue, fallback, Arc::clone(&diagnostics), seed());
-            let running = Arc::clone(&running);
-            threads.push(spawn(&format!("lw-s-{}", options.name), move || {
-                outlet.run();
-                running.outlet_ended();
-            })?);
+        let sinks = sinks.into_iter().zip(senders).zip(fallbacks).zip(&queues);
+        for ((((sink, options), replicas), fallback), queue) in sinks {
+            let SinkOptions { name, spool, .. } = options;
+            for (number, sink) in std::iter::once(sink).chain(replicas).enumerate() {
+                let outlet = Outlet {
+                    sink,
+                    number,
+                    name: name.clone(),
+                    queue: Arc::clone(queue),
+                    fallback: fallback.clone(),
+                    diagnostics: Arc::clone(&diagnostics),
+                    started: false,
+                };
+                let running = Arc::clone(&running);
+                let suffix = if number == 0 { String::new() } else { format!("-{}", number + 1) };
+                threads.push(spawn(&format!("lw-s-{name}{suffix}"), move || {
+                    outlet.run();
+                    running.outlet_ended();
+                })?);
+            }
+            if spool.is_some() {
+                let (queue, diagnostics) = (Arc::clone(queue), Arc::clone(&diagnostics));
+                let running = Arc::clone(&running);
+                let spooler = Spooler { name: name.clone(), queue, diagnostics };
+                threads.push(spawn(&format!("lw-sp-{name}"), move || {
+                    spooler.run();
+                    running.outlet_ended();
+                })?);
+            }
         }
         threads.push(spawn("lw-lanes", move || intake.make_lanes())?);
         Ok(Engine::new(parts, threads))
@@ -326,6 +362,24 @@ fn pin_to(core: Option<usize>) {
 /// Something that differs from sink to sink and from process to process.
 fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+/// The spools of the sinks that have one. Notes those that cannot be opened.
+fn open_spools(sinks: &[(Box<dyn Sink>, SinkOptions)], problems: &mut Vec<String>) -> Vec<Option<Spool>> {
+    let mut open = |options: &SinkOptions| match Spool::open(options.spool.as_ref()?) {
+        Ok(spool) => Some(spool),
+        Err(error) => {
+            problems.push(format!("sink {:?}: {error}", options.name));
+            None
+        }
+    };
+    sinks.iter().map(|(_, options)| open(options)).collect()
+}
+
+/// Instances of a sink beside the first one, for batches that are under way at the same time.
+fn replicas(sink: &dyn Sink, options: &SinkOptions) -> Vec<Box<dyn Sink>> {
+    let in_flight = options.in_flight.unwrap_or_else(|| sink.in_flight()).min(64);
+    (1..in_flight).map_while(|_| sink.replicate()).collect()
 }
 
 /// Positions of the sinks, each before its fallback. Notes names that are taken twice, fallbacks

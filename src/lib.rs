@@ -50,7 +50,7 @@ mod workers;
 pub use builder::{BuildError, EngineBuilder};
 pub use caller::{AttachError, InScope, Logger, Scope, ScopeGuard, as_error, current_trace};
 pub use config::{Lanes, OnFull, OnOverflow, Pin, Topology};
-pub use delivery::{Overflow, SinkLedger, SinkOptions};
+pub use delivery::{SinkLedger, SinkOptions};
 pub use diagnostics::{Diagnostic, Severity};
 pub use engine::{Engine, FlushError, Flushed, Report};
 pub use global::{GlobalGuard, InitError, global, init};

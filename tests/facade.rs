@@ -8,9 +8,8 @@ use std::time::Duration;
 // The engine's own.
 use logwheel::{
     AttachError, BuildError, Diagnostic, Engine, EngineBuilder, FlushError, Flushed, GlobalGuard, InScope, InitError,
-    Lanes, Ledger, Logger, Notes, OnFull, OnOverflow, Overflow, Pin, ProcessFailure, RedactFailure, Report, Scope,
-    ScopeGuard, Severity, SinkLedger, SinkOptions, StageKind, StageTotals, Topology, as_error, current_trace, global,
-    init,
+    Lanes, Ledger, Logger, Notes, OnFull, OnOverflow, Pin, ProcessFailure, RedactFailure, Report, Scope, ScopeGuard,
+    Severity, SinkLedger, SinkOptions, StageKind, StageTotals, Topology, as_error, current_trace, global, init,
 };
 // The core's.
 use logwheel::{
@@ -21,8 +20,8 @@ use logwheel::{
 };
 // The sinks'.
 use logwheel::{
-    Decision, DeliveryPolicy, FileSink, MemoryEntry, MemoryHandle, MemorySink, NullSink, RetrySettings, Rotation,
-    StdoutFormat, StdoutSink,
+    BreakerSettings, FileSink, MemoryEntry, MemoryHandle, MemorySink, NullSink, Overflow, RetrySettings, Rotation,
+    Spool, SpoolError, SpoolSettings, SpoolSync, StdoutFormat, StdoutSink, policy,
 };
 #[cfg(feature = "http")]
 use logwheel::{HttpConfigError, HttpFormat, HttpSink, HttpSinkBuilder};
@@ -48,7 +47,11 @@ fn types_have_the_traits_that_users_rely_on() {
     is_handle::<Logger>();
     is_handle::<MemoryHandle>();
     is_handle::<(Report, Ledger, Notes, SinkLedger, StageTotals, MemoryEntry, Batch, EncodedFields, Scope)>();
-    is_handle::<(SinkOptions, RetrySettings, DeliveryPolicy, Decision, Refused, Health, Pin, Rotation)>();
+    is_handle::<(SinkOptions, RetrySettings, BreakerSettings, SpoolSettings, Refused, Health, Pin, Rotation)>();
+    is_handle::<(policy::DeliveryPolicy, policy::Command, policy::DeliveryCounts, policy::News)>();
+    is_sent::<Spool>();
+    is_error::<SpoolError>();
+    is_plain::<(SpoolSync, policy::Role)>();
     is_error::<AttachError>();
     is_error::<BuildError>();
     is_error::<FlushError>();

@@ -605,7 +605,7 @@ impl Simulation {
         self.policy.abandon(|batch| {
             let fine = has_spool && !fails;
             saved += if fine { batch.len() as u64 } else { 0 };
-            fine
+            fine.then_some(0)
         });
         self.check();
         let after = self.policy.counts();

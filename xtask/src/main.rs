@@ -1,7 +1,8 @@
-//! The project's chores: `cargo xtask test | bench | fuzz`.
+//! The project's chores: `cargo xtask test | bench | fuzz | simulate`.
 #![forbid(unsafe_code)]
 
 mod fuzz;
+mod simulate;
 mod step;
 
 use std::process::ExitCode;
@@ -14,6 +15,8 @@ Usage: cargo xtask <command>
   test                         format, lints, tests, lean build, docs, fuzz replay; stops at the first failure
   bench [arguments…]           the benches of the package logwheel; the arguments go to them
   fuzz <target> [--seconds N]  a fuzz target on nightly, for 60 seconds by default
+  simulate [--runs N] [--seed S]
+                               the delivery policy on a virtual clock: 100,000 random runs by default
   help                         this text";
 
 fn main() -> ExitCode {
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["bench", arguments @ ..] => bench(arguments),
         ["fuzz", arguments @ ..] => fuzz::run(arguments),
+        ["simulate", arguments @ ..] => simulate::run(arguments),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
