@@ -13,7 +13,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use crate::caller::{Intake, become_pipeline_thread};
 use crate::clock::TickClock;
 use crate::config::{Config, Lanes, OnFull, OnOverflow, Pin, Topology};
-use crate::delivery::{Outlet, SinkOptions, SinkQueue, Spooler};
+use crate::delivery::{Outlet, Route, RouteOptions, Routes, SinkOptions, SinkQueue, Spooler, Target};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::engine::{Engine, Parts, Running};
 use crate::sync::{Arc, AtomicBool};
@@ -29,6 +29,7 @@ pub struct EngineBuilder {
     config: Config,
     stages: StageSet,
     sinks: Vec<(Box<dyn Sink>, SinkOptions)>,
+    routes: RouteOptions,
     #[expect(clippy::type_complexity, reason = "named once, in `diagnostics`")]
     hook: Option<Box<dyn Fn(&Diagnostic<'_>) + Send + Sync>>,
 }
@@ -206,6 +207,26 @@ impl EngineBuilder {
         self
     }
 
+    /// Adds a routing rule. Default none: every sink gets every event.
+    pub fn route(mut self, rule: Route) -> Self {
+        self.routes.rules.push(rule);
+        self
+    }
+
+    /// Whether an event goes to the sinks of all rules that take it, or only to those of the first
+    /// one. Default all.
+    pub fn route_overlap(mut self, overlap: bool) -> Self {
+        self.routes.overlap = overlap;
+        self
+    }
+
+    /// The sinks that get what no rule takes; `*` is every sink that is no standby. Default none:
+    /// it is counted as `unrouted`.
+    pub fn route_fallback_sinks(mut self, sinks: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.routes.fallback_sinks = sinks.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Starts the engine. Registered levels are frozen from here on.
     ///
     /// # Errors
@@ -217,6 +238,11 @@ impl EngineBuilder {
             problems.extend(options.problems());
         }
         let order = delivery_order(&self.sinks, &mut problems);
+        let targets: Vec<_> =
+            self.sinks.iter().map(|(_, sink)| Target { name: &sink.name, standby: sink.standby }).collect();
+        if let Err(wrong) = Routes::new(&self.routes, &targets) {
+            problems.extend(wrong);
+        }
         let mut spools = Vec::new();
         if problems.is_empty() {
             spools = open_spools(&self.sinks, &mut problems);
@@ -233,7 +259,7 @@ impl EngineBuilder {
     }
 
     fn start(self, order: &[usize], spools: Vec<Option<Spool>>) -> std::io::Result<Engine> {
-        let Self { config, stages, sinks, hook } = self;
+        let Self { config, stages, sinks, hook, routes: _ } = self;
         let diagnostics = Arc::new(Diagnostics::new(hook));
         let clock = TickClock::new();
         let names = stages.names();
@@ -428,7 +454,7 @@ fn delivery_order(sinks: &[(Box<dyn Sink>, SinkOptions)], problems: &mut Vec<Str
 }
 
 /// The name that was probably meant.
-fn suggestion<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn suggestion<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let near = names.map(|name| (strsim::damerau_levenshtein(wrong, name), name));
     let nearest = near.filter(|(distance, name)| *distance <= name.len() / 2).min();
     nearest.map_or_else(String::new, |(_, name)| format!(", did you mean {name:?}?"))

@@ -7,12 +7,15 @@ mod counts;
 mod options;
 mod outlet;
 mod queue;
+mod routes;
 mod spooler;
 
 pub use counts::SinkLedger;
 pub use options::SinkOptions;
 pub(crate) use outlet::Outlet;
 pub(crate) use queue::SinkQueue;
+pub use routes::Route;
+pub(crate) use routes::{RouteOptions, Routes, Target};
 pub(crate) use spooler::Spooler;
 
 use logwheel_sinks::policy::News;

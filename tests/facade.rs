@@ -7,9 +7,10 @@ use std::time::Duration;
 
 // The engine's own.
 use logwheel::{
-    AttachError, BuildError, Diagnostic, Engine, EngineBuilder, FlushError, Flushed, GlobalGuard, InScope, InitError,
-    Lanes, Ledger, Logger, Notes, OnFull, OnOverflow, Pin, ProcessFailure, RedactFailure, Report, Scope, ScopeGuard,
-    Severity, SinkLedger, SinkOptions, StageKind, StageTotals, Topology, as_error, current_trace, global, init,
+    AttachError, BuildError, Diagnostic, Engine, EngineBuilder, FlushError, FlushReport, Flushed, FlushedSink,
+    GlobalGuard, InScope, InitError, Lanes, Ledger, Logger, Notes, OnFull, OnOverflow, Pin, ProcessFailure,
+    RedactFailure, Report, Route, Scope, ScopeGuard, Severity, SinkLedger, SinkOptions, StageKind, StageTotals,
+    Topology, as_error, current_trace, global, init,
 };
 // The core's.
 use logwheel::{
@@ -48,6 +49,7 @@ fn types_have_the_traits_that_users_rely_on() {
     is_handle::<MemoryHandle>();
     is_handle::<(Report, Ledger, Notes, SinkLedger, StageTotals, MemoryEntry, Batch, EncodedFields, Scope)>();
     is_handle::<(SinkOptions, RetrySettings, BreakerSettings, SpoolSettings, Refused, Health, Pin, Rotation)>();
+    is_handle::<(Route, FlushReport, FlushedSink)>();
     is_handle::<(policy::DeliveryPolicy, policy::Command, policy::DeliveryCounts, policy::News)>();
     is_sent::<Spool>();
     is_error::<SpoolError>();

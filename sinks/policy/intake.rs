@@ -16,8 +16,8 @@ struct Room {
 
 impl DeliveryPolicy {
     /// Takes in the lines from `from` on; what cannot be taken is counted as dropped. Returns the
-    /// first line that has no fate yet: one that has to wait for room because `overflow` is to
-    /// block and the caller `may_wait`, else their number.
+    /// first line that has no fate yet: one that has to wait for room because `overflow` says so
+    /// and the caller `may_wait`, else their number.
     #[must_use = "lines may be left"]
     pub fn append(&mut self, now: Duration, lines: &Batch, from: usize, may_wait: bool) -> usize {
         self.take_in(now, lines, from, may_wait, |counts| &mut counts.routed)
@@ -69,11 +69,12 @@ impl DeliveryPolicy {
             }
             let reason = if bytes > self.settings.queue_bytes { "too_large" } else { "queue_full" };
             if reason == "queue_full" {
-                if matches!(self.settings.overflow, Overflow::Block(_)) && may_wait {
+                if may_wait && self.is_worth_waiting() {
                     // Whoever waits is not to wait for a batch to become old.
                     self.seal(now);
                     return next;
                 }
+                self.spooling.waited_in_vain = true;
                 if self.make_room(now, bytes) {
                     continue;
                 }
@@ -83,6 +84,16 @@ impl DeliveryPolicy {
             next += 1;
         }
         next
+    }
+
+    /// Whether there will be room before long: when somebody asked for it, or the spool is about to
+    /// make some. A disk that does not answer is waited for once.
+    fn is_worth_waiting(&self) -> bool {
+        match self.settings.overflow {
+            Overflow::Block(_) => true,
+            Overflow::Spool => self.spooling.failures == 0 && !self.spooling.waited_in_vain,
+            Overflow::DropOldest | Overflow::DropNewest => false,
+        }
     }
 
     /// Whether this many bytes more fit into the queue.

@@ -262,7 +262,7 @@ impl DeliveryPolicy {
                 return self.tell(News::SpoolFailed { detail });
             }
         };
-        self.spooling.failures = 0;
+        (self.spooling.failures, self.spooling.waited_in_vain) = (0, false);
         self.make_do_with_less(saved);
         match saving {
             Saving::Piece(id) => {

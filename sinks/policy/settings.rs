@@ -17,13 +17,30 @@ pub enum Overflow {
     /// The new lines are dropped, counted as `queue_full`.
     DropNewest,
     /// Once the queue is half full, everything goes through the spool. The default for a sink that
-    /// has one. Should the disk not keep pace, or fail, the oldest batch is dropped as with
-    /// [`DropOldest`](Self::DropOldest).
+    /// has one. Should the disk not keep pace, the worker waits for it up to
+    /// [`SPOOL_WAIT`](Self::SPOOL_WAIT); after that, and when it fails, the oldest batch is dropped
+    /// as with [`DropOldest`](Self::DropOldest).
     Spool,
     /// The worker waits for room up to this long, then drops the new lines. Meanwhile no other
     /// sink gets anything either, and lanes fill up: for sinks that keep pace, like files, and
     /// for programs whose input can wait.
     Block(Duration),
+}
+
+impl Overflow {
+    /// How long a worker waits for a disk to take what a full queue holds, once until the disk has
+    /// taken something: 250 ms.
+    pub const SPOOL_WAIT: Duration = Duration::from_millis(250);
+
+    /// How long a worker waits for room.
+    #[must_use]
+    pub fn wait(self) -> Option<Duration> {
+        match self {
+            Self::Block(timeout) => Some(timeout),
+            Self::Spool => Some(Self::SPOOL_WAIT),
+            Self::DropOldest | Self::DropNewest => None,
+        }
+    }
 }
 
 /// How a sink is fed.

@@ -277,7 +277,7 @@ impl Simulation {
         }
         let next = self.policy.append(self.now, &lines, 0, true);
         if next < lines.len() {
-            assert!(matches!(self.settings.overflow, Overflow::Block(_)), "only `block` leaves lines behind");
+            assert!(self.settings.overflow.wait().is_some(), "only where there is a wait are lines left behind");
             self.blocked = Some((self.now, lines, next));
         }
         self.check();
@@ -286,7 +286,7 @@ impl Simulation {
 
     fn unblock(&mut self) {
         let Some((since, lines, from)) = self.blocked.take() else { return };
-        let Overflow::Block(timeout) = self.settings.overflow else { unreachable!() };
+        let timeout = self.settings.overflow.wait().expect("it waits");
         let next = self.policy.append(self.now, &lines, from, self.now < since + timeout);
         if next < lines.len() {
             self.blocked = Some((since, lines, next));
@@ -310,7 +310,7 @@ impl Simulation {
             Actor::Busy(at, _) => Some(*at),
             Actor::Ended => None,
         });
-        let unblocks = self.blocked.as_ref().map(|(since, ..)| *since + Duration::from_secs(1));
+        let unblocks = self.blocked.as_ref().map(|(since, ..)| *since + Duration::from_millis(500));
         let Some(next) = times.chain(unblocks).min().filter(|next| *next <= until) else { return false };
         self.now = self.now.max(next);
         for actor in 0..self.actors.len() {

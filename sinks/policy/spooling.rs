@@ -28,6 +28,8 @@ pub(super) struct Spooling {
     /// All pieces below this number are in the spool too.
     pub(super) save_from: u64,
     pub(super) failures: u32,
+    /// Since the last batch was saved, somebody waited for room and got none.
+    pub(super) waited_in_vain: bool,
     pub(super) retry_at: Duration,
 }
 

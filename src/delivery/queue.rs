@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use logwheel_core::Batch;
+use logwheel_sinks::Spool;
 use logwheel_sinks::policy::{Command, DeliveryPolicy, DeliverySettings, News, Role, Saved};
-use logwheel_sinks::{Overflow, Spool};
 
 use super::{SinkLedger, SinkOptions};
 use crate::sync::{Condvar, Mutex};
@@ -62,7 +62,7 @@ impl SinkQueue {
         }
         Self {
             name: options.name.clone(),
-            blocks_for: if let Overflow::Block(timeout) = overflow { Some(timeout) } else { None },
+            blocks_for: overflow.wait(),
             standby: options.standby,
             is_fallback,
             state: Mutex::new(State { policy, panics: 0 }),
