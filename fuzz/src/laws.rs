@@ -2,10 +2,12 @@
 
 mod field_mask;
 mod json_line;
+mod spool;
 mod wire_reader;
 
 pub use field_mask::field_mask;
 pub use json_line::json_line;
+pub use spool::spool;
 pub use wire_reader::wire_reader;
 
 use logwheel_core::{Envelope, Event, Identity, JsonEncoder};

@@ -50,3 +50,8 @@ fn json_line_holds_for_all_seeds_and_regressions() {
 fn field_mask_holds_for_all_seeds_and_regressions() {
     replay("field_mask", laws::field_mask);
 }
+
+#[test]
+fn spool_holds_for_all_seeds_and_regressions() {
+    replay("spool", laws::spool);
+}
