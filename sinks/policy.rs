@@ -54,7 +54,7 @@ use window::{Piece, State, Window};
 /// let mut lines = Batch::new();
 /// lines.push(br#"{"message":"hello"}"#, 0, Level::INFO);
 /// let now = Duration::from_secs(10);
-/// policy.append(now, &lines, 0, true);
+/// assert_eq!(policy.append(now, &lines, 0, true), 1);
 /// policy.want_flushed(now);
 ///
 /// let me = Role::Sender(0);
@@ -298,12 +298,16 @@ impl DeliveryPolicy {
     }
 
     /// Has everything that is here now delivered without waiting for batches to fill, and the
-    /// sinks flushed then. Returns the last ticket that this covers; `None` if nothing ever came.
+    /// sinks flushed then. While the destination does not answer, the spool is as good, if there is
+    /// one. Returns the last ticket that this covers; `None` if nothing ever came.
     pub fn want_flushed(&mut self, now: Duration) -> Option<u64> {
         self.seal(now);
         let ticket = self.next_ticket.checked_sub(1)?;
         if self.flushed_below() <= ticket {
             self.flush_wanted = Some(self.flush_wanted.map_or(ticket, |wanted| wanted.max(ticket)));
+            if self.outage_since.is_some() {
+                self.begin_spooling();
+            }
         }
         Some(ticket)
     }
@@ -384,8 +388,9 @@ impl DeliveryPolicy {
 
     /// Changes when lines that came in may give somebody work who waits.
     #[must_use]
-    pub fn stir(&self) -> (u64, bool) {
-        (self.next_ticket, self.open.is_empty())
+    pub fn stir(&self) -> (u64, bool, u64) {
+        let dropped = self.counts.dropped.get("queue_full").copied().unwrap_or(0);
+        (self.next_ticket, self.open.is_empty(), dropped)
     }
 
     /// What there is to tell, oldest first.
@@ -448,6 +453,8 @@ impl DeliveryPolicy {
             && self.open.is_empty()
             && self.replayed.is_empty()
             && self.sorting.is_none()
+            // What is being read will have to be sorted by somebody.
+            && !self.spooling.reading
             && self.window.iter().all(|(_, piece)| {
                 piece.is_backed() && self.outage_since.is_some() && !matches!(piece.state, State::UnderWay)
             })

@@ -146,12 +146,12 @@ impl DeliveryPolicy {
         let retry = &self.settings.retry;
         let over = trouble.first_failure.saturating_add(retry.max_elapsed);
         let attempts_over = retry.max_attempts.is_some_and(|most| trouble.failures >= most);
-        let no_time = self.spooling.configured && self.closing == Closing::Drain;
+        let somebody_waits = self.closing == Closing::Drain || self.flush_wanted.is_some();
         let why = match () {
             () if fatal => "no retry can help",
             () if attempts_over => "max_attempts reached",
             () if at > over => "max_elapsed reached",
-            () if no_time => "the engine shuts down",
+            () if somebody_waits && self.spooling.configured => "a flush or the end waits for it",
             () => return Resort::Again,
         };
         // A batch that alone is refused for good must not hold up the spool for ever.

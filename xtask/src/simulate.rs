@@ -18,9 +18,10 @@ pub fn run(arguments: &[&str]) -> Result<(), Failure> {
         }
         rest = others;
     }
-    // With the checks of a debug build, at the speed of a release.
+    // With the checks of a debug build, at the speed of a release, nearly.
     Step::cargo("test --release -p logwheel-sinks --lib policy::simulation -- --nocapture")
         .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("LOGWHEEL_SIM_RUNS", &runs.to_string())
         .env("LOGWHEEL_SIM_SEED", &seed.to_string())
         .run()
