@@ -389,3 +389,36 @@ fn with_a_spool_a_batch_whose_retries_are_over_is_saved_and_tried_on() {
     desk.policy.abandon(|_| panic!("it is saved"));
     assert_eq!((desk.counts().spooled, desk.counts().dropped.len()), (3, 0));
 }
+
+#[test]
+fn fifty_streams_at_a_thousand_events_a_second_leave_the_queue_flat_at_50_ms_a_request() {
+    let senders = 4;
+    let mut policy = DeliveryPolicy::new(DeliverySettings { senders, ..DeliverySettings::default() }, 7);
+    let mut busy: Vec<Option<Duration>> = vec![None; senders];
+    let mut most_waiting = [0; 4];
+    for n in 0..20_000u64 {
+        let now = n as u32 * MS;
+        let mut line = Batch::new();
+        line.push(b"{}", n % 50, Level::INFO);
+        assert_eq!(policy.append(now, &line, 0, false), 1);
+        for (sender, until) in busy.iter_mut().enumerate() {
+            if until.is_some_and(|until| until <= now) {
+                policy.on_result(now, sender, arrived());
+                *until = None;
+            }
+            while until.is_none() {
+                match policy.next(now, Role::Sender(sender)) {
+                    Command::Sort { batch } => policy.sorted(split_by_stream(batch, |_, entry| entry.timestamp)),
+                    Command::Send { .. } => *until = Some(now + 50 * MS),
+                    _ => break,
+                }
+            }
+        }
+        let counts = policy.counts();
+        let quarter = &mut most_waiting[n as usize / 5_000];
+        *quarter = (*quarter).max(counts.queued + counts.in_flight);
+    }
+    // A second's events wait for their batch, and less than a second's are being sent.
+    assert!(most_waiting.iter().all(|most| *most < 2_500), "{most_waiting:?}");
+    assert!(most_waiting[3] <= most_waiting[1] + 100, "it does not grow: {most_waiting:?}");
+}
