@@ -218,6 +218,8 @@ struct Model {
     records: VecDeque<(u64, Batch)>,
     /// They may be damaged, or not: which bytes are of no consequence is not for a test to know.
     damaged: BTreeSet<u64>,
+    /// Segments of which nothing can be read after a restart.
+    spoilt: BTreeSet<PathBuf>,
     next_record: u64,
     unread: u64,
     acknowledged: u64,
@@ -252,6 +254,7 @@ fn damage(path: &Path, at: usize, model: &mut Model) {
     let mut begin = Segment::HEADER as usize;
     if at < begin {
         // The segment's own header: nothing of it can be read any more after a restart.
+        model.spoilt.insert(path.to_owned());
         let first: u64 = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
         let next = segment_files(path.parent().unwrap()).unwrap().into_iter().find(|other| other.as_path() > path);
         let end = next.map_or(u64::MAX, |next| next.file_stem().unwrap().to_str().unwrap().parse().unwrap());
@@ -292,6 +295,9 @@ proptest! {
                     let saved = spool.as_mut().unwrap().append(&events, true).unwrap();
                     prop_assert_eq!((saved.record, saved.evicted), (model.next_record, 0));
                     model.records.push_back((saved.record, events));
+                    if segment_files(&scratch.0).unwrap().pop().is_some_and(|path| model.spoilt.contains(&path)) {
+                        model.damaged.insert(saved.record);
+                    }
                     model.next_record += 1;
                 }
                 Step::Read(times) => {
