@@ -1,12 +1,13 @@
 //! The sinks that come with logwheel and the policy by which batches are delivered.
 //!
 //! ```text
-//!  batch ──▶ sink.deliver() ──▶ Ok / Retry / Split / Reject / Fatal ──▶ DeliveryPolicy ──▶ Decision
-//!   ▲                                                                                       │
-//!   └──────────────── again, later or in halves ◀───────────────────────────────────────────┘
+//!  lines ──▶ DeliveryPolicy ──▶ sink.deliver() ──▶ Ok / Retry / Split / Reject / Fatal
+//!                 ▲ │                                              │
+//!         spool ◀─┼─┘ again, later, in halves, elsewhere           │
+//!                 └────────────────────────────────────────────────┘
 //! ```
 //!
-//! A sink owns a connection or a file and says what became of a batch; [`DeliveryPolicy`] decides
+//! A sink owns a connection or a file and says what became of a batch; the [`policy`] decides
 //! what happens next, without a clock, thread or socket of its own; the engine drives both.
 //!
 //! | Sink | Writes to | Feature |
@@ -25,7 +26,6 @@
 
 #[cfg(feature = "cloudwatch")]
 mod cloudwatch;
-mod delivery;
 mod file;
 mod hash_chain;
 #[cfg(feature = "http")]
@@ -34,17 +34,18 @@ mod http;
 mod loki;
 mod memory;
 mod null;
+pub mod policy;
 mod pretty;
 mod progress;
 mod retry;
 mod rotation;
+mod spool;
 mod stdout;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 #[cfg(feature = "cloudwatch")]
 pub use cloudwatch::{CloudWatchConfigError, CloudWatchSink, CloudWatchSinkBuilder};
-pub use delivery::{Decision, DeliveryPolicy};
 pub use file::FileSink;
 pub use hash_chain::{ChainBreak, ChainFault, ChainReport, log_files, verify_chain, verify_chain_with_key};
 #[cfg(feature = "http")]
@@ -56,6 +57,10 @@ pub use loki::internals as loki_internals;
 pub use loki::{LokiFormat, LokiHandle, LokiSink, LokiSinkBuilder, LongLine};
 pub use memory::{MemoryEntry, MemoryHandle, MemorySink};
 pub use null::NullSink;
+pub use policy::{BreakerSettings, Overflow};
 pub use retry::RetrySettings;
 pub use rotation::Rotation;
+#[doc(hidden)]
+pub use spool::payload as spool_payload;
+pub use spool::{Spool, SpoolError, SpoolSettings, SpoolSync};
 pub use stdout::{StdoutFormat, StdoutSink};

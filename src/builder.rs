@@ -7,16 +7,17 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use logwheel_core::{Enricher, Envelope, Filter, Level, Processor, Redactor, Sink};
+use logwheel_sinks::Spool;
 
 use crate::caller::{Intake, become_pipeline_thread};
 use crate::clock::TickClock;
 use crate::config::{Config, Lanes, OnFull, OnOverflow, Pin, Topology, Wait};
 use crate::cores::Cores;
-use crate::delivery::{Outlet, SinkOptions, SinkQueue};
+use crate::delivery::{Outlet, Route, RouteOptions, Routes, SinkOptions, SinkQueue, Spooler, Target};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::engine::{Engine, Parts, Running};
 use crate::sync::{Arc, AtomicBool};
-use crate::workers::{Crew, Inbox, Layout, ProcessFailure, RedactFailure, StageSet, WorkerCounts};
+use crate::workers::{Crew, Inbox, Layout, Plan, ProcessFailure, RedactFailure, StageSet, WorkerCounts};
 
 /// Collects options, stages and sinks, and starts the engine.
 ///
@@ -28,6 +29,7 @@ pub struct EngineBuilder {
     config: Config,
     stages: StageSet,
     sinks: Vec<(Box<dyn Sink>, SinkOptions)>,
+    routes: RouteOptions,
     #[expect(clippy::type_complexity, reason = "named once, in `diagnostics`")]
     hook: Option<Box<dyn Fn(&Diagnostic<'_>) + Send + Sync>>,
 }
@@ -212,6 +214,26 @@ impl EngineBuilder {
         self
     }
 
+    /// Adds a routing rule. Default none: every sink gets every event.
+    pub fn route(mut self, rule: Route) -> Self {
+        self.routes.rules.push(rule);
+        self
+    }
+
+    /// Whether an event goes to the sinks of all rules that take it, or only to those of the first
+    /// one. Default all.
+    pub fn route_overlap(mut self, overlap: bool) -> Self {
+        self.routes.overlap = overlap;
+        self
+    }
+
+    /// The sinks that get what no rule takes; `*` is every sink that is no standby. Default none:
+    /// it is counted as `unrouted`.
+    pub fn route_fallback_sinks(mut self, sinks: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.routes.fallback_sinks = sinks.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Starts the engine. Registered levels are frozen from here on.
     ///
     /// # Errors
@@ -225,6 +247,16 @@ impl EngineBuilder {
         }
         problems.extend(hidden_json(&self.stages));
         let order = delivery_order(&self.sinks, &mut problems);
+        let targets: Vec<_> =
+            self.sinks.iter().map(|(_, sink)| Target { name: &sink.name, standby: sink.standby }).collect();
+        let routes = Routes::new(&self.routes, &targets).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            Routes::default()
+        });
+        let mut spools = Vec::new();
+        if problems.is_empty() {
+            spools = open_spools(&self.sinks, &mut problems);
+        }
         if problems.is_empty() {
             Level::freeze();
             problems = self.stages.start();
@@ -232,12 +264,18 @@ impl EngineBuilder {
         if !problems.is_empty() {
             return Err(BuildError { problems });
         }
-        self.start(&order, cores)
+        self.start(&order, cores, spools, routes)
             .map_err(|error| BuildError { problems: vec![format!("a thread did not start: {error}")] })
     }
 
-    fn start(self, order: &[usize], cores: Cores) -> std::io::Result<Engine> {
-        let Self { config, stages, sinks, hook } = self;
+    fn start(
+        self,
+        order: &[usize],
+        cores: Cores,
+        spools: Vec<Option<Spool>>,
+        routes: Routes,
+    ) -> std::io::Result<Engine> {
+        let Self { config, stages, sinks, hook, routes: _ } = self;
         let diagnostics = Arc::new(Diagnostics::new(hook));
         let layout = Layout::choose(&config, &cores);
         let names = stages.names();
@@ -248,8 +286,17 @@ impl EngineBuilder {
 
         let is_fallback =
             |name: &String| sinks.iter().any(|(_, options)| options.fallback.as_ref().is_some_and(|to| to == name));
-        let queue = |options: &SinkOptions| Arc::new(SinkQueue::new(options, is_fallback(&options.name)));
-        let queues: Vec<_> = sinks.iter().map(|(_, options)| queue(options)).collect();
+        let senders: Vec<_> = sinks.iter().map(|(sink, options)| replicas(&**sink, options)).collect();
+        let mut queues = Vec::new();
+        for (((_, options), replicas), spool) in sinks.iter().zip(&senders).zip(spools) {
+            let is_fallback = is_fallback(&options.name);
+            queues.push(Arc::new(SinkQueue::new(options, 1 + replicas.len(), is_fallback, spool, seed())));
+        }
+        let outlets: usize = sinks
+            .iter()
+            .zip(&senders)
+            .map(|((_, options), replicas)| 1 + replicas.len() + usize::from(options.spool.is_some()))
+            .sum();
         let fallbacks: Vec<_> = sinks
             .iter()
             .map(|(_, options)| {
@@ -257,7 +304,7 @@ impl EngineBuilder {
                 position.map(|position| Arc::clone(&queues[position]))
             })
             .collect();
-        let running = Arc::new(Running::new(counts.len(), sinks.len()));
+        let running = Arc::new(Running::new(counts.len(), outlets));
         let parts = Arc::new(Parts {
             intake: Arc::clone(&intake),
             workers: counts.clone(),
@@ -266,12 +313,19 @@ impl EngineBuilder {
             running: Arc::clone(&running),
             swept: AtomicBool::new(false),
         });
+        let mut columns: Vec<String> = Vec::new();
+        for column in sinks.iter().flat_map(|(sink, _)| sink.columns()) {
+            if !columns.contains(column) {
+                columns.push(column.clone());
+            }
+        }
+        let columns = columns.into();
         let crew = Crew {
             layout,
             cores,
             intake: Arc::clone(&intake),
             stages,
-            sinks: queues.iter().cloned().collect(),
+            plan: Arc::new(Plan { sinks: queues.clone(), routes, columns }),
             counts,
             diagnostics: Arc::clone(&diagnostics),
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64),
@@ -283,14 +337,35 @@ impl EngineBuilder {
                 running.worker_ended();
             })
         })?;
-        for (index, ((sink, options), fallback)) in sinks.into_iter().zip(fallbacks).enumerate() {
-            let queue = Arc::clone(&queues[index]);
-            let outlet = Outlet::new(sink, &options, queue, fallback, Arc::clone(&diagnostics), seed());
-            let running = Arc::clone(&running);
-            threads.push(spawn(&format!("lw-s-{}", options.name), move || {
-                outlet.run();
-                running.outlet_ended();
-            })?);
+        let sinks = sinks.into_iter().zip(senders).zip(fallbacks).zip(&queues);
+        for ((((sink, options), replicas), fallback), queue) in sinks {
+            let SinkOptions { name, spool, .. } = options;
+            for (number, sink) in std::iter::once(sink).chain(replicas).enumerate() {
+                let outlet = Outlet {
+                    sink,
+                    number,
+                    name: name.clone(),
+                    queue: Arc::clone(queue),
+                    fallback: fallback.clone(),
+                    diagnostics: Arc::clone(&diagnostics),
+                    started: false,
+                };
+                let running = Arc::clone(&running);
+                let suffix = if number == 0 { String::new() } else { format!("-{}", number + 1) };
+                threads.push(spawn(&format!("lw-s-{name}{suffix}"), move || {
+                    outlet.run();
+                    running.outlet_ended();
+                })?);
+            }
+            if spool.is_some() {
+                let (queue, diagnostics) = (Arc::clone(queue), Arc::clone(&diagnostics));
+                let running = Arc::clone(&running);
+                let spooler = Spooler { name: name.clone(), queue, diagnostics };
+                threads.push(spawn(&format!("lw-sp-{name}"), move || {
+                    spooler.run();
+                    running.outlet_ended();
+                })?);
+            }
         }
         threads.push(spawn("lw-lanes", move || intake.make_lanes())?);
         Ok(Engine::new(parts, threads))
@@ -334,6 +409,24 @@ fn hidden_json(stages: &StageSet) -> Vec<String> {
         format!("processor {reader:?}: reads JSON, which {wraps:?} before it hides; add {reader:?} before {wraps:?}")
     };
     readers.map(problem).collect()
+}
+
+/// The spools of the sinks that have one. Notes those that cannot be opened.
+fn open_spools(sinks: &[(Box<dyn Sink>, SinkOptions)], problems: &mut Vec<String>) -> Vec<Option<Spool>> {
+    let mut open = |options: &SinkOptions| match Spool::open(options.spool.as_ref()?) {
+        Ok(spool) => Some(spool),
+        Err(error) => {
+            problems.push(format!("sink {:?}: {error}", options.name));
+            None
+        }
+    };
+    sinks.iter().map(|(_, options)| open(options)).collect()
+}
+
+/// Instances of a sink beside the first one, for batches that are under way at the same time.
+fn replicas(sink: &dyn Sink, options: &SinkOptions) -> Vec<Box<dyn Sink>> {
+    let in_flight = options.in_flight.unwrap_or_else(|| sink.in_flight()).min(64);
+    (1..in_flight).map_while(|_| sink.replicate()).collect()
 }
 
 /// Positions of the sinks, each before its fallback. Notes names that are taken twice, fallbacks
@@ -382,7 +475,7 @@ fn delivery_order(sinks: &[(Box<dyn Sink>, SinkOptions)], problems: &mut Vec<Str
 }
 
 /// The name that was probably meant.
-fn suggestion<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn suggestion<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let near = names.map(|name| (strsim::damerau_levenshtein(wrong, name), name));
     let nearest = near.filter(|(distance, name)| *distance <= name.len() / 2).min();
     nearest.map_or_else(String::new, |(_, name)| format!(", did you mean {name:?}?"))

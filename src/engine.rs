@@ -76,6 +76,8 @@ pub enum FlushError {
         undelivered: u64,
         /// The sinks that do.
         sinks: Vec<String>,
+        /// What became of events meanwhile, sink by sink.
+        flushed: Vec<FlushedSink>,
     },
     /// The engine was shut down; its report says what became of everything.
     #[error("the engine was shut down")]
@@ -83,6 +85,54 @@ pub enum FlushError {
     /// A stage, sink or hook asked for it: it would wait for itself.
     #[error("flush was called on one of the engine's own threads and would wait for itself")]
     PipelineThread,
+}
+
+/// What became of events during a flush; see [`Engine::flush_report`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlushReport {
+    /// Sink by sink.
+    pub sinks: Vec<FlushedSink>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What became of one sink's events during a flush, those included that were logged meanwhile.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlushedSink {
+    /// The sink's name.
+    pub name: String,
+    /// Events that arrived.
+    pub delivered: u64,
+    /// Events that may or may not have arrived.
+    pub unconfirmed: u64,
+    /// Events that the destination refused for good.
+    pub rejected: u64,
+    /// Events that were given up.
+    pub dropped: u64,
+    /// Events handed to the fallback.
+    pub fallback: u64,
+    /// Events that are in the spool now, whenever they came there.
+    pub spooled: u64,
+    /// Events that wait in memory now.
+    pub left: u64,
+}
+
+impl FlushedSink {
+    fn between(before: &SinkLedger, after: SinkLedger) -> Self {
+        // Counters only grow, and are read after each other.
+        Self {
+            delivered: after.delivered.saturating_sub(before.delivered),
+            unconfirmed: after.unconfirmed.saturating_sub(before.unconfirmed),
+            rejected: after.total_rejected().saturating_sub(before.total_rejected()),
+            dropped: after.total_dropped().saturating_sub(before.total_dropped()),
+            fallback: after.fallback.saturating_sub(before.fallback),
+            spooled: after.spooled,
+            left: after.queued + after.in_flight,
+            name: after.name,
+        }
+    }
 }
 
 /// How long shutdown waits for workers after it gave up on the sinks.
@@ -146,6 +196,14 @@ impl Engine {
         self.parts.flush(timeout)
     }
 
+    /// As [`flush`](Self::flush), and says what became of the events, sink by sink.
+    ///
+    /// # Errors
+    /// As for [`flush`](Self::flush); [`FlushError::TimedOut`] holds the same counts.
+    pub fn flush_report(&self, timeout: Duration) -> Result<FlushReport, FlushError> {
+        self.parts.flush_report(timeout)
+    }
+
     /// As [`flush`](Self::flush), for async code: the waiting is done by a thread made for it, so
     /// no executor is blocked.
     pub fn flush_async(&self, timeout: Duration) -> Flushed {
@@ -168,7 +226,7 @@ impl Engine {
         let spawned = thread::Builder::new().name("lw-flush".into()).spawn(move || finisher(parts.flush(timeout)));
         if spawned.is_err() {
             // No thread to be had: say truthfully that nothing was waited for.
-            finish(Err(self.parts.timed_out()));
+            finish(Err(self.parts.timed_out(&self.parts.sink_ledgers())));
         }
         Flushed { state }
     }
@@ -242,13 +300,21 @@ impl Parts {
     fn ledger(&self) -> Ledger {
         let closed = self.is_swept();
         // Downstream first: what has arrived further down was counted further up before.
-        let sinks = self.sinks.iter().map(|sink| sink.ledger()).collect();
+        let sinks = self.sink_ledgers();
         let mut workers = WorkerTotals::default();
         self.workers.iter().for_each(|counts| counts.add_to(&mut workers));
         Ledger::new(sinks, workers, &self.intake.totals(), closed)
     }
 
+    fn sink_ledgers(&self) -> Vec<SinkLedger> {
+        self.sinks.iter().map(|sink| sink.ledger()).collect()
+    }
+
     fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.flush_report(timeout).map(drop)
+    }
+
+    fn flush_report(&self, timeout: Duration) -> Result<FlushReport, FlushError> {
         if on_pipeline_thread() {
             return Err(FlushError::PipelineThread);
         }
@@ -257,7 +323,8 @@ impl Parts {
         }
         let began = Instant::now();
         let deadline = began + timeout.min(FOR_EVER);
-        let failed = || if self.intake.is_closed() { FlushError::Closed } else { self.timed_out() };
+        let before = self.sink_ledgers();
+        let failed = || if self.intake.is_closed() { FlushError::Closed } else { self.timed_out(&before) };
         if !self.flushes.flush(deadline, || self.begin_flush_round(deadline), || self.is_swept()) {
             return Err(failed());
         }
@@ -265,7 +332,11 @@ impl Parts {
         // because a sink may hand events to its fallback.
         self.sinks.iter().for_each(|sink| sink.begin_flush());
         let hanging = self.sinks.iter().filter(|sink| !sink.flush(deadline)).count();
-        if hanging > 0 { Err(failed()) } else { Ok(()) }
+        if hanging > 0 {
+            return Err(failed());
+        }
+        let sinks = before.iter().zip(self.sink_ledgers()).map(|(before, after)| FlushedSink::between(before, after));
+        Ok(FlushReport { sinks: sinks.collect(), elapsed: began.elapsed() })
     }
 
     /// Asks every worker that reads lanes to say when it has carried what is there.
@@ -296,13 +367,16 @@ impl Parts {
         }
     }
 
-    fn timed_out(&self) -> FlushError {
+    fn timed_out(&self, before: &[SinkLedger]) -> FlushError {
         let ledger = self.ledger();
+        let flushed =
+            before.iter().zip(ledger.sinks.clone()).map(|(before, after)| FlushedSink::between(before, after));
         let holding = |sink: &&SinkLedger| sink.queued + sink.in_flight > 0;
         FlushError::TimedOut {
             in_lanes: ledger.in_lanes,
             undelivered: ledger.sinks.iter().map(|sink| sink.queued + sink.in_flight).sum(),
             sinks: ledger.sinks.iter().filter(holding).map(|sink| sink.name.clone()).collect(),
+            flushed: flushed.collect(),
         }
     }
 }

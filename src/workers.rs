@@ -29,7 +29,7 @@ pub use chain::{ProcessFailure, RedactFailure};
 pub(crate) use chain::{StageSet, panic_text};
 pub use counts::{StageKind, StageTotals};
 pub(crate) use counts::{WorkerCounts, WorkerTotals};
-pub(crate) use dispatch::Dispatch;
+pub(crate) use dispatch::{Dispatch, Plan};
 pub(crate) use flush::{FlushDesk, FlushRound};
 pub(crate) use inbox::{Inbox, Task};
 pub(crate) use topology::{Crew, Layout};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use logwheel::{
     BatchLimits, BuildError, Engine, EngineBuilder, Enricher, Enrichment, Event, Filter, MemorySink, NullSink,
-    Overflow, Pin, Processed, Processor, Redactor, RetrySettings, SizeGuard, StageError, Verdict,
+    Overflow, Pin, Processed, Processor, Redactor, RetrySettings, Route, SizeGuard, StageError, Verdict,
 };
 
 #[track_caller]
@@ -121,6 +121,14 @@ fn a_fallback_that_does_not_exist_is_refused_and_the_nearest_name_suggested() {
     assert_one(builder("flie"), &["\"primary\"", "fallback = \"flie\"", "did you mean \"file\"?", "archive"]);
     let far = problems(builder("something else"));
     assert!(!far[0].contains("did you mean") && far[0].contains("\"file\""), "{far:?}");
+}
+
+#[test]
+fn routes_to_sinks_that_do_not_exist_are_refused_and_the_nearest_name_suggested() {
+    let sinks = || Engine::builder().sink_with(NullSink, |sink| sink.name("errors"));
+    assert_one(sinks().route(Route::to(["erors"])), &["route 1", "\"erors\"", "did you mean \"errors\"?"]);
+    assert_one(sinks().route_fallback_sinks(["x"]), &["route_fallback_sinks", "\"x\"", "there are [\"errors\"]"]);
+    drop(sinks().route(Route::to(["*"])).route_overlap(false).build().unwrap());
 }
 
 #[test]

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 // The engine's own.
 use logwheel::{
-    AttachError, BuildError, Diagnostic, Engine, EngineBuilder, FlushError, Flushed, GlobalGuard, InScope, InitError,
-    Lanes, Ledger, Logger, Notes, OnFull, OnOverflow, Overflow, Pin, ProcessFailure, RedactFailure, Report, Scope,
-    ScopeGuard, Severity, SinkLedger, SinkOptions, StageKind, StageTotals, Topology, as_error, current_trace, global,
-    init,
+    AttachError, BuildError, Diagnostic, Engine, EngineBuilder, FlushError, FlushReport, Flushed, FlushedSink,
+    GlobalGuard, InScope, InitError, Lanes, Ledger, Logger, Notes, OnFull, OnOverflow, Pin, ProcessFailure,
+    RedactFailure, Report, Route, Scope, ScopeGuard, Severity, SinkLedger, SinkOptions, StageKind, StageTotals,
+    Topology, as_error, current_trace, global, init,
 };
 // The core's.
 use logwheel::{
@@ -20,12 +20,12 @@ use logwheel::{
     ToValue, TraceContext, UnknownLevel, Value, Verdict, named, wire, write_error_chain,
 };
 // The sinks'.
+use logwheel::{
+    BreakerSettings, FileSink, MemoryEntry, MemoryHandle, MemorySink, NullSink, Overflow, RetrySettings, Rotation,
+    Spool, SpoolError, SpoolSettings, SpoolSync, StdoutFormat, StdoutSink, policy,
+};
 #[cfg(feature = "cloudwatch")]
 use logwheel::{CloudWatchConfigError, CloudWatchSink, CloudWatchSinkBuilder};
-use logwheel::{
-    Decision, DeliveryPolicy, FileSink, MemoryEntry, MemoryHandle, MemorySink, NullSink, RetrySettings, Rotation,
-    StdoutFormat, StdoutSink,
-};
 #[cfg(feature = "http")]
 use logwheel::{HttpCompression, HttpConfigError, HttpFormat, HttpSignature, HttpSink, HttpSinkBuilder, HttpTimeouts};
 #[cfg(feature = "loki")]
@@ -61,7 +61,12 @@ fn types_have_the_traits_that_users_rely_on() {
     is_handle::<Logger>();
     is_handle::<MemoryHandle>();
     is_handle::<(Report, Ledger, Notes, SinkLedger, StageTotals, MemoryEntry, Batch, EncodedFields, Scope)>();
-    is_handle::<(SinkOptions, RetrySettings, DeliveryPolicy, Decision, Refused, Health, Pin, Rotation)>();
+    is_handle::<(SinkOptions, RetrySettings, BreakerSettings, SpoolSettings, Refused, Health, Pin, Rotation)>();
+    is_handle::<(Route, FlushReport, FlushedSink)>();
+    is_handle::<(policy::DeliveryPolicy, policy::Command, policy::DeliveryCounts, policy::News)>();
+    is_sent::<Spool>();
+    is_error::<SpoolError>();
+    is_plain::<(SpoolSync, policy::Role)>();
     is_error::<AttachError>();
     is_error::<BuildError>();
     is_error::<FlushError>();

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use logwheel::{HttpFormat, HttpSink, MemorySink, OnFull, RetrySettings, SinkOptions, info};
+use logwheel::{BreakerSettings, HttpFormat, HttpSink, MemorySink, OnFull, RetrySettings, SinkOptions, info};
 use serde_json::Value as Json;
 use support::{LONG, lock, small, wait_until};
 
@@ -116,7 +116,8 @@ fn sink(url: &str) -> HttpSink {
 
 fn impatient(sink: SinkOptions) -> SinkOptions {
     let retry = RetrySettings::new().base_delay(Duration::from_millis(1)).max_delay(Duration::from_millis(20));
-    sink.retry(retry).batch_max_events(50).batch_max_age(Duration::from_millis(5))
+    let breaker = BreakerSettings::new().recovery(Duration::from_millis(20));
+    sink.retry(retry).breaker(breaker).batch_max_events(50).batch_max_age(Duration::from_millis(5))
 }
 
 const EVENTS: u64 = 1_000;

@@ -9,9 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use logwheel::{
-    Enricher, Enrichment, Event, Filter, Lanes, Ledger, Level, Logger, MemorySink, OnFull, OnOverflow, Overflow,
-    ProcessFailure, Processed, Processor, RedactFailure, Redactor, Report, RetrySettings, SinkOptions, StageError,
-    Value, Verdict, event, info,
+    BreakerSettings, Enricher, Enrichment, Event, Filter, Lanes, Ledger, Level, Logger, MemorySink, OnFull, OnOverflow,
+    Overflow, ProcessFailure, Processed, Processor, RedactFailure, Redactor, Report, RetrySettings, SinkOptions,
+    StageError, Value, Verdict, event, info,
 };
 use proptest::prelude::*;
 use support::{
@@ -282,7 +282,13 @@ fn options(plan: &SinkPlan, name: &str, options: SinkOptions) -> SinkOptions {
         .max_delay(Duration::from_micros(500))
         .max_elapsed(Duration::from_secs(600))
         .max_attempts(plan.max_attempts);
-    let options = options.name(name).retry(retry).overflow(plan.overflow).batch_max_age(Duration::from_millis(2));
+    let breaker = BreakerSettings::new().recovery(Duration::from_millis(1));
+    let options = options
+        .name(name)
+        .retry(retry)
+        .breaker(breaker)
+        .overflow(plan.overflow)
+        .batch_max_age(Duration::from_millis(2));
     let options = if plan.fallback { options.fallback("spare") } else { options };
     if plan.tiny_queue { options.batch_max_bytes(1_000).queue_bytes(3_000).batch_max_events(5) } else { options }
 }

@@ -7,6 +7,7 @@ mod loki_push;
 mod match_expression;
 mod redactors;
 mod size_guard;
+mod spool;
 mod wire_reader;
 
 pub use field_mask::field_mask;
@@ -16,6 +17,7 @@ pub use loki_push::loki_push;
 pub use match_expression::match_expression;
 pub use redactors::redactors;
 pub use size_guard::size_guard;
+pub use spool::spool;
 pub use wire_reader::wire_reader;
 
 use logwheel_core::{Envelope, Event, Identity, JsonEncoder};

@@ -53,5 +53,6 @@ replayed! {
     match_expression,
     redactors,
     size_guard,
+    spool,
     wire_reader,
 }

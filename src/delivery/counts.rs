@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use logwheel_sinks::policy::DeliveryCounts;
+
 /// What became of the events for one sink: `routed + recovered` equals the sum of all the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -11,11 +13,12 @@ pub struct SinkLedger {
     pub name: String,
     /// Events that the dispatcher gave to this sink.
     pub routed: u64,
-    /// Events taken over from another sink whose fallback this is.
+    /// Events taken over from another sink whose fallback this is, and those that an earlier
+    /// process left in the spool.
     pub recovered: u64,
     /// Events that wait.
     pub queued: u64,
-    /// Events in the batch that is being delivered.
+    /// Events in the batches that are being delivered or handed to the fallback.
     pub in_flight: u64,
     /// Events that arrived.
     pub delivered: u64,
@@ -25,7 +28,7 @@ pub struct SinkLedger {
     pub dropped: BTreeMap<&'static str, u64>,
     /// Events handed to the fallback.
     pub fallback: u64,
-    /// Events in the spool.
+    /// Events that are in the spool and nowhere else.
     pub spooled: u64,
     /// Events that may or may not have arrived.
     pub unconfirmed: u64,
@@ -36,6 +39,24 @@ pub struct SinkLedger {
 }
 
 impl SinkLedger {
+    pub(super) fn new(name: &str, counts: DeliveryCounts, panics: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            routed: counts.routed,
+            recovered: counts.recovered,
+            queued: counts.queued,
+            in_flight: counts.in_flight,
+            delivered: counts.delivered,
+            rejected: counts.rejected,
+            dropped: counts.dropped,
+            fallback: counts.fallback,
+            spooled: counts.spooled,
+            unconfirmed: counts.unconfirmed,
+            retries: counts.retries,
+            panics,
+        }
+    }
+
     /// Events that came in.
     #[must_use]
     pub fn taken(&self) -> u64 {

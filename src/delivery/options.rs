@@ -3,22 +3,7 @@
 use std::time::Duration;
 
 use logwheel_core::{Batch, BatchLimits};
-use logwheel_sinks::RetrySettings;
-
-/// What happens to lines that find their sink's queue full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// The oldest batch that is not under way is dropped, counted as `queue_full`.
-    #[default]
-    DropOldest,
-    /// The new lines are dropped, counted as `queue_full`.
-    DropNewest,
-    /// The worker waits for room up to this long, then drops the new lines. Meanwhile no other
-    /// sink gets anything either, and lanes fill up: for sinks that keep pace, like files, and
-    /// for programs whose input can wait.
-    Block(Duration),
-}
+use logwheel_sinks::{BreakerSettings, Overflow, RetrySettings, SpoolSettings};
 
 /// How a sink is fed. Given to the closure of
 /// [`EngineBuilder::sink_with`](crate::EngineBuilder::sink_with).
@@ -28,8 +13,11 @@ pub struct SinkOptions {
     pub(crate) name: String,
     pub(crate) batch: BatchLimits,
     pub(crate) queue_bytes: usize,
-    pub(crate) overflow: Overflow,
+    overflow: Option<Overflow>,
     pub(crate) retry: RetrySettings,
+    pub(crate) breaker: BreakerSettings,
+    pub(crate) in_flight: Option<usize>,
+    pub(crate) spool: Option<SpoolSettings>,
     pub(crate) fallback: Option<String>,
     pub(crate) standby: bool,
 }
@@ -40,8 +28,11 @@ impl SinkOptions {
             name: name.to_owned(),
             batch,
             queue_bytes: 16 << 20,
-            overflow: Overflow::default(),
+            overflow: None,
             retry: RetrySettings::new(),
+            breaker: BreakerSettings::new(),
+            in_flight: None,
+            spool: None,
             fallback: None,
             standby: false,
         }
@@ -83,19 +74,49 @@ impl SinkOptions {
         self
     }
 
-    /// What happens when the queue is full. Default: the oldest batch is dropped.
+    /// What happens when the queue is full. Default: what is new goes to the spool if there is
+    /// one, else the oldest batch is dropped.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
+        self.overflow = Some(overflow);
         self
     }
 
-    /// How often and how long delivery is tried again.
+    /// When a failing destination is left alone for a while. Default: after five failed attempts
+    /// in a row, for 30 s.
+    pub fn breaker(mut self, breaker: BreakerSettings) -> Self {
+        self.breaker = breaker;
+        self
+    }
+
+    /// How many batches of different streams may be under way at once, each on a thread of its
+    /// own; from 1 to 64. Default: what the sink says, usually 1. A sink that knows no streams, or
+    /// that cannot make a second instance of itself, always has one.
+    pub fn in_flight(mut self, batches: usize) -> Self {
+        self.in_flight = Some(batches);
+        self
+    }
+
+    /// Keeps on disk what the destination does not take, through restarts, until it does. Default
+    /// none: then it stays in the queue for as long as that has room, or goes to the fallback.
+    ///
+    /// Batches go there when their retries are over, when the queue is half full (unless
+    /// `overflow` says otherwise), and at the end of the engine; new ones come behind them until
+    /// all were read back. A batch can be delivered twice: after a crash, or when an answer was lost.
+    pub fn spool(mut self, spool: SpoolSettings) -> Self {
+        self.spool = Some(spool);
+        self
+    }
+
+    /// How often and how long delivery is tried again. When `max_elapsed` is over, a batch goes to
+    /// the spool, else to the fallback; with neither it stays in the queue and is tried again until
+    /// the queue overflows. When `max_attempts` is reached and there is neither, it is dropped.
     pub fn retry(mut self, retry: RetrySettings) -> Self {
         self.retry = retry;
         self
     }
 
-    /// The sink that gets what this one gave up on. Default none: it is dropped and counted.
+    /// The sink that gets what this one gave up on: batches that no retry can help, and, without
+    /// a spool, those whose retries are over. Default none.
     pub fn fallback(mut self, sink: impl Into<String>) -> Self {
         self.fallback = Some(sink.into());
         self
@@ -105,6 +126,11 @@ impl SinkOptions {
     pub fn standby(mut self, standby: bool) -> Self {
         self.standby = standby;
         self
+    }
+
+    /// What is done when the queue is full.
+    pub(crate) fn overflow_or_default(&self) -> Overflow {
+        self.overflow.unwrap_or(if self.spool.is_some() { Overflow::Spool } else { Overflow::DropOldest })
     }
 
     /// Everything that is wrong with the options.
@@ -136,10 +162,19 @@ impl SinkOptions {
             ),
         );
         check(
-            self.overflow != Overflow::Block(Duration::ZERO),
+            self.overflow != Some(Overflow::Block(Duration::ZERO)),
             "overflow = block with no timeout: must be longer than zero".to_owned(),
         );
-        problems.extend(self.retry.problems().into_iter().map(|problem| format!("sink {name:?}: {problem}")));
+        check(
+            self.overflow != Some(Overflow::Spool) || self.spool.is_some(),
+            "overflow = spool: there is no spool; say where with `spool`".to_owned(),
+        );
+        if let Some(in_flight) = self.in_flight {
+            check((1..=64).contains(&in_flight), format!("in_flight = {in_flight}: must be from 1 to 64"));
+        }
+        let spool = self.spool.iter().flat_map(SpoolSettings::problems);
+        let more = self.retry.problems().into_iter().chain(self.breaker.problems()).chain(spool);
+        problems.extend(more.map(|problem| format!("sink {name:?}: {problem}")));
         problems
     }
 }

@@ -1,37 +1,71 @@
 //! The last step: finished lines to the sinks' queues.
 
-use logwheel_core::{Batch, Event};
+use std::fmt::Write;
+use std::ops::Range;
+
+use logwheel_core::{Batch, Event, Value};
 
 use super::WorkerCounts;
-use crate::delivery::SinkQueue;
+use crate::delivery::{Routes, SinkQueue};
 use crate::sync::Arc;
 
 /// Finished lines on their way to the sinks, in order.
 #[derive(Default)]
 pub(super) struct Lines {
     batch: Batch,
+    /// Which sinks get each line, a bit for each; empty where every line goes to the same ones.
+    masks: Vec<u64>,
 }
 
-/// What sinks want to know of events beside their lines.
-#[derive(Clone)]
+/// What sinks want to know of an event, beside its line, and who they are.
+pub(crate) struct Plan {
+    pub(crate) sinks: Vec<Arc<SinkQueue>>,
+    pub(crate) routes: Routes,
+    /// Fields whose values travel beside the lines.
+    pub(crate) columns: Arc<[String]>,
+}
+
+/// Hands lines on and counts them; one worker's.
 pub(crate) struct Dispatch {
-    sinks: Arc<[Arc<SinkQueue>]>,
+    plan: Arc<Plan>,
     counts: Arc<WorkerCounts>,
+    /// The lines for one of the sinks.
+    selected: Batch,
 }
 
 /// Lines are handed on when they take as much, if not at the end of the round.
 const STAGED_BYTES: usize = 512 << 10;
 
 impl Lines {
-    /// Appends an event's line.
+    /// Appends an event's line, with what the plan asks for.
     #[inline]
-    pub(super) fn push(&mut self, line: &[u8], event: &Event<'_>) {
+    pub(super) fn push(&mut self, line: &[u8], event: &Event<'_>, plan: &Plan) {
+        if self.batch.is_empty() && self.batch.columns().len() != plan.columns.len() {
+            self.batch = Batch::with_columns(Arc::clone(&plan.columns));
+        }
         self.batch.push(line, event.timestamp(), event.level());
+        if !plan.routes.is_trivial() {
+            self.masks.push(plan.routes.mask(event));
+        }
+        for (column, field) in plan.columns.iter().enumerate() {
+            match event.get(field) {
+                Some(Value::Str(text)) => self.batch.set_cell(column, text),
+                Some(value) => {
+                    if let Some(text) = text_of(&value) {
+                        self.batch.set_cell(column, &text);
+                    }
+                }
+                // Not a field, but something to tell streams apart by.
+                None if field == "logger" => self.batch.set_cell(column, event.logger()),
+                None => {}
+            }
+        }
     }
 
     /// Appends a line in place of another one.
     pub(super) fn push_instead(&mut self, line: &[u8], others: &Lines, index: usize) {
         self.batch.push_instead(line, &others.batch, index);
+        self.masks.extend(others.masks.get(index));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -54,31 +88,84 @@ impl Lines {
 
     pub(super) fn clear(&mut self) {
         self.batch.clear();
+        self.masks.clear();
+    }
+
+    /// Runs of neighbouring lines that have this bit.
+    fn runs(&self, bit: u64) -> impl Iterator<Item = Range<usize>> + '_ {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let start = at + self.masks[at..].iter().position(|mask| mask & bit != 0)?;
+            let len = self.masks[start..].iter().take_while(|mask| *mask & bit != 0).count();
+            at = start + len;
+            Some(start..at)
+        })
     }
 }
 
+/// A value as the text of a cell; none for null and for what a redactor would not want to see
+/// unformatted.
+fn text_of(value: &Value<'_>) -> Option<String> {
+    let mut text = String::new();
+    let written = match value {
+        Value::Bool(value) => write!(text, "{value}"),
+        Value::Char(value) => write!(text, "{value}"),
+        Value::I64(value) => write!(text, "{value}"),
+        Value::U64(value) => write!(text, "{value}"),
+        Value::I128(value) => write!(text, "{value}"),
+        Value::U128(value) => write!(text, "{value}"),
+        Value::F32(value) => write!(text, "{value}"),
+        Value::F64(value) => write!(text, "{value}"),
+        Value::Duration(value) => write!(text, "{}", value.as_secs_f64()),
+        Value::Json(json) => write!(text, "{json}"),
+        Value::Bytes(bytes) => write!(text, "{}", String::from_utf8_lossy(bytes)),
+        Value::Cut { kept, .. } => write!(text, "{}", String::from_utf8_lossy(kept)),
+        _ => return None,
+    };
+    written.ok().map(|()| text)
+}
+
 impl Dispatch {
-    pub(crate) fn new(sinks: Arc<[Arc<SinkQueue>]>, counts: Arc<WorkerCounts>) -> Self {
-        Self { sinks, counts }
+    pub(crate) fn new(plan: Arc<Plan>, counts: Arc<WorkerCounts>) -> Self {
+        Self { plan, counts, selected: Batch::new() }
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Hands the lines to the sinks; none are left.
-    pub(super) fn send(&self, lines: &mut Lines) {
+    pub(super) fn send(&mut self, lines: &mut Lines) {
         if lines.is_empty() {
             return;
         }
         let events = lines.batch.len() as u64;
-        let mut routed = false;
-        for sink in self.sinks.iter().filter(|sink| !sink.is_standby()) {
-            sink.append(&lines.batch);
-            routed = true;
+        let unrouted = if self.plan.routes.is_trivial() { self.send_to_all(lines) } else { self.send_by_mask(lines) };
+        if unrouted > 0 {
+            self.counts.dropped("unrouted", unrouted);
         }
-        if routed {
-            self.counts.dispatched(events);
-        } else {
-            self.counts.dropped("unrouted", events);
-        }
+        self.counts.dispatched(events - unrouted);
         self.counts.consumed(events);
         lines.clear();
+    }
+
+    fn send_to_all(&self, lines: &Lines) -> u64 {
+        let mut unrouted = lines.batch.len() as u64;
+        for sink in self.plan.sinks.iter().filter(|sink| !sink.is_standby()) {
+            sink.append(&lines.batch);
+            unrouted = 0;
+        }
+        unrouted
+    }
+
+    fn send_by_mask(&mut self, lines: &Lines) -> u64 {
+        for (index, sink) in self.plan.sinks.iter().enumerate() {
+            self.selected.clear();
+            lines.runs(1 << index).for_each(|run| self.selected.append(&lines.batch, run));
+            if !self.selected.is_empty() {
+                sink.append(&self.selected);
+            }
+        }
+        lines.masks.iter().filter(|mask| **mask == 0).count() as u64
     }
 }

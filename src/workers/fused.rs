@@ -165,13 +165,13 @@ impl Road {
 
 impl Finish {
     fn carry(&mut self, event: &mut Event<'_>, number: impl FnMut() -> Option<Identity>) {
-        let Self { encoding, processing, line, lines, .. } = self;
+        let Self { encoding, processing, line, lines, dispatch, .. } = self;
         let finished = encoding.encode(event, number, line).and_then(|()| processing.process(line));
         match finished {
             Ok(()) => {
-                lines.push(line, event);
+                lines.push(line, event, dispatch.plan());
                 if lines.is_full() {
-                    self.dispatch.send(lines);
+                    dispatch.send(lines);
                 }
             }
             Err(reason) => {

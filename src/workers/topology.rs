@@ -6,11 +6,10 @@ use std::thread::JoinHandle;
 use super::fused::FusedWorker;
 use super::numbering::Numbering;
 use super::per_stage::{Belt, EncodeWorker, FilterWorker, OutWorker};
-use super::{Dispatch, Inbox, StageSet, WorkerCounts};
+use super::{Dispatch, Inbox, Plan, StageSet, WorkerCounts};
 use crate::caller::Intake;
 use crate::config::{Config, Pin, Topology, Wait};
 use crate::cores::{Cores, pin_to};
-use crate::delivery::SinkQueue;
 use crate::diagnostics::{Diagnostics, Severity};
 use crate::sync::Arc;
 
@@ -67,7 +66,7 @@ pub(crate) struct Crew {
     pub(crate) cores: Cores,
     pub(crate) intake: Arc<Intake>,
     pub(crate) stages: StageSet,
-    pub(crate) sinks: Arc<[Arc<SinkQueue>]>,
+    pub(crate) plan: Arc<Plan>,
     /// One for each thread.
     pub(crate) counts: Vec<Arc<WorkerCounts>>,
     pub(crate) diagnostics: Arc<Diagnostics>,
@@ -82,7 +81,7 @@ impl Crew {
     /// Starts the workers, the last on an event's way first, so that each knows whom to wake.
     pub(crate) fn start(self, spawn: Spawn<'_>) -> io::Result<Vec<JoinHandle<()>>> {
         let pins = self.pins();
-        let Self { layout, intake, stages, sinks, counts, diagnostics, epoch, .. } = self;
+        let Self { layout, intake, stages, plan, counts, diagnostics, epoch, .. } = self;
         let config = &intake.config;
         let numbering = |worker: usize| Numbering::new(config.identity, epoch, worker as u32);
         let mut threads = Vec::new();
@@ -108,7 +107,7 @@ impl Crew {
                 let counters: Vec<_> = counts.iter().map(of_three).collect();
                 let chains = stages.into_chains(config.envelope, &counters, &diagnostics);
                 for (index, (chain, counts)) in chains.into_iter().zip(counts).enumerate() {
-                    let dispatch = Dispatch::new(Arc::clone(&sinks), Arc::clone(&counts));
+                    let dispatch = Dispatch::new(Arc::clone(&plan), Arc::clone(&counts));
                     let inbox = Arc::clone(&intake.inboxes[index]);
                     let (intake, numbering) = (Arc::clone(&intake), numbering(index));
                     let worker = FusedWorker::new(intake, Arc::clone(&inbox), counts, chain, dispatch, numbering);
@@ -124,13 +123,13 @@ impl Crew {
                 let [to_encode, to_out] = [1, 2].map(|worker: usize| Arc::new(Belt::new(Arc::clone(&inboxes[worker]))));
 
                 let (inbox, belts) = (Arc::clone(&inboxes[2]), [&to_out, &empty].map(Arc::clone));
-                let dispatch = Dispatch::new(sinks, Arc::clone(&out));
+                let dispatch = Dispatch::new(Arc::clone(&plan), Arc::clone(&out));
                 let worker = OutWorker::new(Arc::clone(&intake), inbox, out, chain.processing, dispatch, belts);
                 start("lw-out", 2, &inboxes[2], Box::new(move || worker.run()))?;
 
                 let (inbox, belts) = (Arc::clone(&inboxes[1]), [&to_encode, &to_out].map(Arc::clone));
                 let intake_too = Arc::clone(&intake);
-                let worker = EncodeWorker::new(intake_too, inbox, encoding, chain.encoding, numbering(0), belts);
+                let worker = EncodeWorker::new(intake_too, inbox, encoding, chain.encoding, numbering(0), plan, belts);
                 start("lw-encode", 1, &inboxes[1], Box::new(move || worker.run()))?;
 
                 let inbox = Arc::clone(&inboxes[0]);

@@ -4,6 +4,7 @@
 mod fuzz;
 mod loom;
 mod servers;
+mod simulate;
 mod step;
 
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ Usage: cargo xtask <command>
   fuzz <target> [--seconds N]  a fuzz target on nightly, for 60 seconds by default
   loom [--mutants]             the models of the protocols between threads; or that each fails on wrong code
   servers                      the tests against moto, which is installed under target/ with Python
+  simulate [--runs N] [--seed S]
+                               the delivery policy on a virtual clock: 100,000 random runs by default
   help                         this text";
 
 fn main() -> ExitCode {
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         ["fuzz", arguments @ ..] => fuzz::run(arguments),
         ["loom", arguments @ ..] => loom::run(arguments),
         ["servers"] => servers::run(),
+        ["simulate", arguments @ ..] => simulate::run(arguments),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -10,7 +10,7 @@ use crate::workers::lanes::Lane;
 use crate::workers::numbering::Numbering;
 use crate::workers::reading::record;
 use crate::workers::wait::Waiting;
-use crate::workers::{Inbox, WorkerCounts};
+use crate::workers::{Inbox, Plan, WorkerCounts};
 
 pub(crate) struct EncodeWorker {
     intake: Arc<Intake>,
@@ -19,6 +19,7 @@ pub(crate) struct EncodeWorker {
     lanes: Vec<Lane>,
     encoding: Encoding,
     numbering: Numbering,
+    plan: Arc<Plan>,
     line: Vec<u8>,
     /// An event's bytes, gathered from the overflow pool.
     gathered: Vec<u8>,
@@ -34,11 +35,25 @@ impl EncodeWorker {
         counts: Arc<WorkerCounts>,
         encoding: Encoding,
         numbering: Numbering,
+        plan: Arc<Plan>,
         [trays, next]: [Arc<Belt>; 2],
     ) -> Self {
         let waiting = Waiting::for_trays(&intake.config);
         let (line, gathered) = (Vec::new(), Vec::new());
-        Self { intake, inbox, counts, lanes: Vec::new(), encoding, numbering, line, gathered, trays, next, waiting }
+        Self {
+            intake,
+            inbox,
+            counts,
+            lanes: Vec::new(),
+            encoding,
+            numbering,
+            plan,
+            line,
+            gathered,
+            trays,
+            next,
+            waiting,
+        }
     }
 
     /// Runs until the last tray.
@@ -64,9 +79,9 @@ impl EncodeWorker {
         tray.open(&mut self.lanes);
         let (parcels, lines) = tray.unpack();
         for parcel in parcels {
-            let Self { lanes, encoding, numbering, line, gathered, counts, .. } = self;
+            let Self { lanes, encoding, numbering, plan, line, gathered, counts, .. } = self;
             let mut carry = |event: &mut Event<'_>, encoded: Result<(), &'static str>, line: &[u8]| match encoded {
-                Ok(()) => lines.push(line, event),
+                Ok(()) => lines.push(line, event, plan),
                 Err(reason) => {
                     counts.dropped(reason, 1);
                     counts.consumed(1);
