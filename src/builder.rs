@@ -8,13 +8,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use logwheel_core::{Enricher, Envelope, Filter, Level, Processor, Redactor, Sink};
 use logwheel_sinks::Spool;
+use logwheel_stages::filters::PressureFilterBuilder;
+use logwheel_stages::{FillGauge, PressureFilter};
 
 use crate::caller::{Intake, become_pipeline_thread};
 use crate::clock::TickClock;
 use crate::config::{Config, Lanes, OnFull, OnOverflow, Pin, Topology, Wait};
 use crate::cores::Cores;
 use crate::delivery::{Outlet, Route, RouteOptions, Routes, SinkOptions, SinkQueue, Spooler, Target};
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
 use crate::engine::{Engine, Parts, Running};
 use crate::sync::{Arc, AtomicBool};
 use crate::workers::{Crew, Inbox, Layout, Plan, ProcessFailure, RedactFailure, StageSet, WorkerCounts};
@@ -27,7 +29,10 @@ use crate::workers::{Crew, Inbox, Layout, Plan, ProcessFailure, RedactFailure, S
 #[derive(Default)]
 pub struct EngineBuilder {
     config: Config,
+    level_is_given: bool,
     stages: StageSet,
+    #[expect(clippy::type_complexity, reason = "named once, in `pressure`")]
+    pressure: Option<Box<dyn FnOnce(PressureFilterBuilder) -> PressureFilterBuilder + Send>>,
     sinks: Vec<(Box<dyn Sink>, SinkOptions)>,
     routes: RouteOptions,
     #[expect(clippy::type_complexity, reason = "named once, in `diagnostics`")]
@@ -76,8 +81,6 @@ impl EngineBuilder {
     }
 
     options! {
-        /// The lowest level that is logged; can be changed while running. Default INFO.
-        level: Level,
         /// How threads get to lanes. Default: busy threads get one of their own.
         lanes: Lanes,
         /// Slots in a private lane; the shared lane has four times as many. A power of two from
@@ -128,6 +131,32 @@ impl EngineBuilder {
         identity: bool,
         /// How long dropping the engine may take. Default 5 s.
         shutdown_timeout: Duration,
+    }
+
+    /// The lowest level that is logged; can be changed while running. Default INFO, or the level of
+    /// the configured level filter. A level filter that is the only filter is asked at the log
+    /// call itself, so what it drops is not even submitted; with a `level` set here it stays a
+    /// stage of its own, which counts.
+    pub fn level(mut self, level: Level) -> Self {
+        self.config.level = level;
+        self.level_is_given = true;
+        self
+    }
+
+    /// Adds, before all others, the filter that lets less pass as lanes fill up: first it samples,
+    /// then it keeps warnings only, then protected levels only. Default none. Its steps are
+    /// reported as diagnostics unless `configure` sets another `on_step`.
+    ///
+    /// ```
+    /// let engine = logwheel::Engine::builder().pressure(|filter| filter.target_eps(200.0)).build()?;
+    /// # Ok::<(), logwheel::BuildError>(())
+    /// ```
+    pub fn pressure(
+        mut self,
+        configure: impl FnOnce(PressureFilterBuilder) -> PressureFilterBuilder + Send + 'static,
+    ) -> Self {
+        self.pressure = Some(Box::new(configure));
+        self
     }
 
     /// The most private lanes. Default: as many as fit into the memory budget.
@@ -240,12 +269,22 @@ impl EngineBuilder {
     /// When options are wrong or do not fit together, when a stage does not start, or when there
     /// are no threads to be had: all the problems at once.
     pub fn build(mut self) -> Result<Engine, BuildError> {
+        self.hoist_level();
+        let diagnostics = Arc::new(Diagnostics::new(self.hook.take()));
         let cores = Cores::usable();
         let mut problems = self.config.problems(&cores);
         for (_, options) in &self.sinks {
             problems.extend(options.problems());
         }
         problems.extend(hidden_json(&self.stages));
+        let gauge = self.pressure.take().map(|configure| {
+            let gauge = FillGauge::new();
+            match configure(pressure_filter(&gauge, &diagnostics)).build() {
+                Ok(filter) => self.stages.filters.insert(0, Box::new(filter)),
+                Err(wrong) => problems.push(format!("pressure: {wrong}")),
+            }
+            gauge
+        });
         let order = delivery_order(&self.sinks, &mut problems);
         let targets: Vec<_> =
             self.sinks.iter().map(|(_, sink)| Target { name: &sink.name, standby: sink.standby }).collect();
@@ -264,25 +303,32 @@ impl EngineBuilder {
         if !problems.is_empty() {
             return Err(BuildError { problems });
         }
-        self.start(&order, cores, spools, routes)
+        let prepared = Prepared { cores, spools, routes, gauge, diagnostics };
+        self.start(&order, prepared)
             .map_err(|error| BuildError { problems: vec![format!("a thread did not start: {error}")] })
     }
 
-    fn start(
-        self,
-        order: &[usize],
-        cores: Cores,
-        spools: Vec<Option<Spool>>,
-        routes: Routes,
-    ) -> std::io::Result<Engine> {
-        let Self { config, stages, sinks, hook, routes: _ } = self;
-        let diagnostics = Arc::new(Diagnostics::new(hook));
+    /// A level filter takes the place of the default level; if it is the only filter, it moves to the
+    /// log call.
+    fn hoist_level(&mut self) {
+        let levels = self.stages.filters.iter().filter_map(|filter| filter.min_level());
+        let Some(lowest) = levels.min().filter(|_| !self.level_is_given) else { return };
+        self.config.level = lowest;
+        if let [_] = self.stages.filters[..] {
+            self.stages.filters.clear();
+            self.config.level_floor = Some(lowest);
+        }
+    }
+
+    fn start(self, order: &[usize], prepared: Prepared) -> std::io::Result<Engine> {
+        let Self { config, stages, sinks, .. } = self;
+        let Prepared { cores, spools, routes, gauge, diagnostics } = prepared;
         let layout = Layout::choose(&config, &cores);
         let names = stages.names();
         let counts = || Arc::new(WorkerCounts::new(names.iter().cloned()));
         let counts: Vec<_> = (0..layout.threads()).map(|_| counts()).collect();
         let inboxes: Vec<Arc<Inbox>> = (0..layout.first_workers()).map(|_| Arc::default()).collect();
-        let intake = Arc::new(Intake::new(config, TickClock::new(), inboxes, layout.readers()));
+        let intake = Arc::new(Intake::new(config, TickClock::new(), inboxes, layout.readers(), gauge));
 
         let is_fallback =
             |name: &String| sinks.iter().any(|(_, options)| options.fallback.as_ref().is_some_and(|to| to == name));
@@ -390,6 +436,23 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<Joi
     thread::Builder::new().name(name).spawn(move || {
         become_pipeline_thread();
         run();
+    })
+}
+
+/// What `build` made ready before anything is started.
+struct Prepared {
+    cores: Cores,
+    spools: Vec<Option<Spool>>,
+    routes: Routes,
+    gauge: Option<FillGauge>,
+    diagnostics: Arc<Diagnostics>,
+}
+
+/// The pressure filter with its defaults; its steps go to the diagnostics.
+fn pressure_filter(gauge: &FillGauge, diagnostics: &Arc<Diagnostics>) -> PressureFilterBuilder {
+    let diagnostics = Arc::clone(diagnostics);
+    PressureFilter::builder(gauge.clone()).on_step(move |step| {
+        diagnostics.report(Severity::Warning, "pressure", || step.to_string());
     })
 }
 

@@ -21,6 +21,11 @@ impl TickClock {
         self.0.raw()
     }
 
+    /// About how many ticks this takes.
+    pub(crate) fn ticks(&self, time: Duration) -> u64 {
+        (time.as_nanos() as f64 / self.nanos_per_tick()) as u64
+    }
+
     fn nanos_per_tick(&self) -> f64 {
         const MANY: u64 = 1 << 32;
         self.0.delta_as_nanos(0, MANY) as f64 / MANY as f64

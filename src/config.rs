@@ -98,6 +98,8 @@ pub enum Pin {
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) level: Level,
+    /// The level cannot be set lower: the only filter would drop it.
+    pub(crate) level_floor: Option<Level>,
     pub(crate) lanes: Lanes,
     pub(crate) lane_slots: usize,
     pub(crate) slot_bytes: usize,
@@ -132,6 +134,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             level: Level::INFO,
+            level_floor: None,
             lanes: Lanes::PerThread,
             lane_slots: 8192,
             slot_bytes: 256,

@@ -2,6 +2,7 @@
 
 use crossbeam_utils::CachePadded;
 use logwheel_core::Level;
+use logwheel_stages::FillGauge;
 
 use super::{CallerCounts, CallerTotals};
 use crate::clock::TickClock;
@@ -29,6 +30,8 @@ pub(crate) struct Intake {
     pub(crate) inboxes: Vec<Arc<Inbox>>,
     /// How many readers each lane has: one for each worker that an event passes.
     readers: usize,
+    /// How full lanes are, for those who let less pass then.
+    pub(crate) gauge: Option<FillGauge>,
 }
 
 struct Gate {
@@ -63,7 +66,13 @@ struct Registry {
 
 impl Intake {
     /// The intake. The readers of the shared lane are left with the first worker.
-    pub(crate) fn new(config: Config, clock: TickClock, inboxes: Vec<Arc<Inbox>>, readers: usize) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        clock: TickClock,
+        inboxes: Vec<Arc<Inbox>>,
+        readers: usize,
+        gauge: Option<FillGauge>,
+    ) -> Self {
         let (shared, shared_readers) =
             SharedLane::new(config.lane_slots * SHARED_LANE_FACTOR, config.slot_bytes, readers);
         inboxes[0].push(Task::Lane(shared_readers));
@@ -91,6 +100,7 @@ impl Intake {
             strays: CallerCounts::contended(),
             inboxes,
             readers,
+            gauge,
             config,
         }
     }
@@ -105,7 +115,9 @@ impl Intake {
     }
 
     pub(crate) fn set_level(&self, level: Level) {
-        self.gate.level.store(level.number(), Ordering::Relaxed);
+        self.gate
+            .level
+            .store(self.config.level_floor.map_or(level, |floor| level.max(floor)).number(), Ordering::Relaxed);
     }
 
     #[inline(always)]

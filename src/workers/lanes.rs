@@ -1,5 +1,7 @@
 //! The reading side of a worker: its lanes, merged by tick, and who waits for them to be emptied.
 
+use std::time::Duration;
+
 use super::merge::Merge;
 use super::{FlushRound, Task};
 use crate::caller::Intake;
@@ -14,6 +16,8 @@ pub(super) struct LaneSet {
     flushes: Vec<PendingFlush>,
     /// When told to stop: how many slots of the shared lane must be carried before.
     stopping: Option<u64>,
+    /// When to look again how full lanes are.
+    measure_fill_at: u64,
 }
 
 /// A lane as one of its readers knows it.
@@ -52,7 +56,14 @@ struct PendingFlush {
 
 impl LaneSet {
     pub(super) fn new(intake: Arc<Intake>) -> Self {
-        Self { intake, lanes: Vec::new(), merge: Merge::default(), flushes: Vec::new(), stopping: None }
+        Self {
+            intake,
+            lanes: Vec::new(),
+            merge: Merge::default(),
+            flushes: Vec::new(),
+            stopping: None,
+            measure_fill_at: 0,
+        }
     }
 
     /// Does what others asked for.
@@ -111,6 +122,7 @@ impl LaneSet {
     /// gets the lane's position, the lane, and the slot. What is younger than the round stays for
     /// the next one. The slots stay open until [`release`](Self::release).
     pub(super) fn round(&mut self, now: u64, most: usize, mut carry: impl FnMut(usize, &Lane, Slot<'_>)) -> Round {
+        self.measure_fill(now);
         let mut horizon = now;
         let shared_carried = self.shared_carried().unwrap_or_else(|| self.intake.shared.state.consumed());
         self.merge.clear();
@@ -178,6 +190,20 @@ impl LaneSet {
         true
     }
 
+    /// Says how full the fullest lane is, some times a second: what waits in the shared lane has to
+    /// be counted one by one.
+    fn measure_fill(&mut self, now: u64) {
+        let Some(gauge) = &self.intake.gauge else { return };
+        if now < self.measure_fill_at {
+            return;
+        }
+        self.measure_fill_at = now + self.intake.clock.ticks(FILL_EVERY);
+        let fill = |lane: &mut Lane| lane.reader.pending() as f64 / lane.reader.state().slots as f64;
+        let fullest = self.lanes.iter_mut().map(fill).fold(0.0, f64::max);
+        // Several workers may write: what one says fades instead of being written over.
+        gauge.set(fullest.max(gauge.get() * 0.9));
+    }
+
     /// Gives back what the last round carried.
     pub(super) fn release(&mut self) {
         for lane in &mut self.lanes {
@@ -186,6 +212,8 @@ impl LaneSet {
     }
 }
 
+/// How often lanes are asked how full they are, if anyone wants to know.
+const FILL_EVERY: Duration = Duration::from_millis(25);
 /// How many slots ahead are fetched: about as long as one takes to come from a caller's core.
 const PREFETCH: usize = 3;
 

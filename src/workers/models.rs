@@ -44,7 +44,7 @@ fn publish(lane: &mut LaneWriter, number: u64) {
 fn intake(workers: usize) -> (Arc<Intake>, Vec<Arc<Inbox>>) {
     let config = Config { lane_slots: 4, slot_bytes: 128, overflow_bytes: 0, max_lanes: Some(1), ..Config::default() };
     let inboxes: Vec<Arc<Inbox>> = (0..workers).map(|_| Arc::default()).collect();
-    (Arc::new(Intake::new(config, TickClock::new(), inboxes.clone(), 1)), inboxes)
+    (Arc::new(Intake::new(config, TickClock::new(), inboxes.clone(), 1, None)), inboxes)
 }
 
 /// Numbers in the order in which they were carried. Not part of any protocol: loom does not see it.
