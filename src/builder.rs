@@ -234,14 +234,25 @@ impl EngineBuilder {
         self
     }
 
-    /// Starts the engine. Registered levels are frozen from here on.
+    /// Checks all that can be checked before anything is opened or started: what
+    /// [`build`](Self::build) would find wrong with options, names, fallbacks, routes and the order of processors.
     ///
     /// # Errors
-    /// When options are wrong or do not fit together, when a stage does not start, or when there
-    /// are no threads to be had: all the problems at once.
-    pub fn build(mut self) -> Result<Engine, BuildError> {
-        let cores = Cores::usable();
-        let mut problems = self.config.problems(&cores);
+    /// All the problems at once.
+    ///
+    /// ```
+    /// use logwheel::{Engine, MemorySink};
+    ///
+    /// let builder = Engine::builder().workers(0).sink(MemorySink::new());
+    /// assert!(builder.check().unwrap_err().problems()[0].starts_with("workers = 0"));
+    /// ```
+    pub fn check(&self) -> Result<(), BuildError> {
+        self.checked(&Cores::usable()).map(|_| ())
+    }
+
+    /// The order of the sinks and the routes, if nothing is wrong.
+    fn checked(&self, cores: &Cores) -> Result<(Vec<usize>, Routes), BuildError> {
+        let mut problems = self.config.problems(cores);
         for (_, options) in &self.sinks {
             problems.extend(options.problems());
         }
@@ -253,10 +264,19 @@ impl EngineBuilder {
             problems.extend(wrong);
             Routes::default()
         });
-        let mut spools = Vec::new();
-        if problems.is_empty() {
-            spools = open_spools(&self.sinks, &mut problems);
-        }
+        if problems.is_empty() { Ok((order, routes)) } else { Err(BuildError { problems }) }
+    }
+
+    /// Starts the engine. Registered levels are frozen from here on.
+    ///
+    /// # Errors
+    /// When options are wrong or do not fit together, when a stage does not start, or when there
+    /// are no threads to be had: all the problems at once.
+    pub fn build(mut self) -> Result<Engine, BuildError> {
+        let cores = Cores::usable();
+        let (order, routes) = self.checked(&cores)?;
+        let mut problems = Vec::new();
+        let spools = open_spools(&self.sinks, &mut problems);
         if problems.is_empty() {
             Level::freeze();
             problems = self.stages.start();
