@@ -359,7 +359,10 @@ impl<'a> Options<'a> {
                     }
                 }
             }
-            lists.push((name, texts));
+            // One with nothing but wrong values is noted already.
+            if !texts.is_empty() || value.as_array().is_some_and(Vec::is_empty) {
+                lists.push((name, texts));
+            }
         }
         lists
     }

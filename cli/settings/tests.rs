@@ -47,7 +47,7 @@ fn each_wrong_setting_is_named_with_what_is_allowed() {
         ("[[filter]]\nmin_level = 'info'", "filter[0].type: is missing"),
         (
             "[[filter]]\ntype = 'levle'",
-            "filter[0].type = \"levle\": there is no such filter; there are \"level\"; did you",
+            "filter[0].type = \"levle\": there is no such filter; there are \"level\", \"sampling\", ",
         ),
         ("[[filter]]\ntype = 'level'\nmin = 1", "filter[0].min: unknown key; there are \"drop_below\", \"min_level\""),
         ("[[enricher]]\ntype = 'static'", "enricher[0].fields: is missing"),
@@ -323,10 +323,16 @@ fn each_wrong_option_of_a_stage_or_sink_is_named_with_its_path() {
         ("[[filter]]\ntype = 'adaptive_sampling'\ntarget_eps = 0", "filter[0].target_eps = 0: must be"),
         ("[[filter]]\ntype = 'trace_sampling'\nsample_rate = -1", "filter[0].sample_rate = -1: must be"),
         ("[[filter]]\ntype = 'rate_limit'\ncapacity = 0", "filter[0].capacity = 0: must be"),
-        ("[[filter]]\ntype = 'rate_limit'\noverflow_action = 'keep'", "filter[0].overflow_action = \"keep\": must be one"),
+        (
+            "[[filter]]\ntype = 'rate_limit'\noverflow_action = 'keep'",
+            "filter[0].overflow_action = \"keep\": must be one",
+        ),
         ("[[filter]]\ntype = 'first_occurrence'\nkey_fields = []", "filter[0].key_fields = an array of 0: "),
         ("[[filter]]\ntype = 'dedupe'\nmode = 'all'", "filter[0].mode = \"all\": must be one of \"consecutive\""),
-        ("[[filter]]\ntype = 'dedupe'\nwindow_second = 3", "filter[0].window_second: unknown key; did you mean \"window_"),
+        (
+            "[[filter]]\ntype = 'dedupe'\nwindow_second = 3",
+            "filter[0].window_second: unknown key; did you mean \"window_",
+        ),
         ("[[filter]]\ntype = 'match'", "filter[0].expression: is missing"),
         ("[[filter]]\ntype = 'match'\nexpression = 'a = ='", "filter[0].expression = \"a = =\": must be"),
         ("[[enricher]]\ntype = 'process'\nonly = 'cpu'", "enricher[0].only = \"cpu\": "),

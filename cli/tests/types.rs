@@ -79,7 +79,7 @@ max_keys = 10
 max_held_bytes = "1 MB"
 [[filter]]
 type = "match"
-expression = "path = \"/health\""
+expression = "path == \"/health\""
 action = "drop"
 
 [[enricher]]
@@ -141,7 +141,7 @@ on_error = "drop"
 [[redactor]]
 type = "field_blocker"
 fields = ["body"]
-mask = "###"
+mask = "(removed)"
 case_insensitive = true
 max_depth = 4
 max_keys = 100
@@ -204,7 +204,10 @@ path = "clear.log"
 
     let of = |event: &Value, keys: &[&str]| keys.iter().map(|key| event[*key].clone()).collect::<Vec<_>>();
     assert_eq!(first["message"], "<order> of %% by ***");
-    assert_eq!(of(first, &["PASSWORD", "body", "link"]), [json!("[hidden]"), Value::Null, json!("https://_@h/a?sig=_")]);
+    assert_eq!(
+        of(first, &["PASSWORD", "body", "link"]),
+        [json!("[hidden]"), Value::Null, json!("https://_@h/a?sig=_")]
+    );
     assert_eq!(first["long"], format!("{}~", "l".repeat(59)));
     assert_eq!(of(first, &["service", "shard", "region"]), [json!("orders"), json!(3), json!("eu-1")]);
     assert_eq!(of(first, &["os", "app_version"]), [json!(std::env::consts::OS), json!("2.1")]);
