@@ -54,7 +54,7 @@
 //! |---|---|
 //! | `static` | `fields`: a table of texts, numbers, `true`, `false` |
 //! | `env` | `rename`: a table from variables to fields |
-//! | `context` | `copy`: a table from fields to fields; `default`: a table as `fields` of `static` |
+//! | `context` | `copy`: a table from fields to fields; `default`: a table as `fields` of `static`. The fields of a line are the event's own, so in `logwheel run` there is nothing to copy; `default` and `correlation_id` (from `request_id`) work |
 //! | `regex_mask` | `patterns`: a list, or a table whose keys are the patterns' names |
 //! | `preset` | `presets`, `without`: lists of names |
 //! | `encrypt` | `key` (hexadecimal or base64, `"${LOG_KEY}"` rather than the key itself), `key_id`, `compression` (`none`, `zstd`), `compression_level` (1 to 22, default 3) |

@@ -180,7 +180,7 @@ on_error = "drop"
 const INPUT: &str = r#"{"level":"debug","message":"below the level","code":0,"tenant":"a"}
 {"level":"audit","message":"sampled away","code":0,"tenant":"a"}
 {"level":"error","message":"its trace is not sampled","code":0,"tenant":"a","trace":"0af7651916cd43dd8448eb211c80319c"}
-{"level":"info","message":"ORD-77 of ann@example.com by secret-abc","code":1,"tenant":"a","PASSWORD":"x","body":"y","link":"https://u:p@h/a?sig=1","long":"LONG","verb":"get","path":"/a","status":503,"user_id":"u7"}
+{"level":"info","message":"ORD-77 of ann@example.com by secret-abc","code":1,"tenant":"a","PASSWORD":"x","body":"y","link":"https://u:p@h/a?sig=1","long":"LONG","verb":"get","path":"/a","status":503,"user_id":"u7","request_id":"r9"}
 {"level":"info","message":"the same code","code":1,"tenant":"b"}
 {"level":"info","message":"health","code":3,"tenant":"b","path":"/health"}
 {"level":"warn","message":"second of a","code":4,"tenant":"a"}
@@ -212,16 +212,35 @@ path = "clear.log"
     assert_eq!(of(first, &["service", "shard", "region"]), [json!("orders"), json!(3), json!("eu-1")]);
     assert_eq!(of(first, &["os", "app_version"]), [json!(std::env::consts::OS), json!("2.1")]);
     assert_eq!(of(first, &["plan", "seats"]), [json!("free"), json!(1)]);
-    assert_eq!(of(first, &["b_package", "b_version", "b_git_commit"]), ["orders", "1.0", "abc123"]);
+    assert_eq!(of(first, &["b_package", "b_version", "b_commit", "b_profile"]), ["orders", "1.0", "abc123", "release"]);
     assert_eq!((&second["message"], &third["message"]), (&json!("second of a"), &json!("third of a")));
-    let pods: Vec<_> = first.as_object().unwrap().iter().filter(|(key, _)| key.starts_with("pod_")).collect();
-    assert!(pods.iter().any(|(_, value)| *value == "orders-7d4b9c6f5d-x2x4z"), "{first:#}");
-    assert!(pods.iter().any(|(_, value)| *value == "orders"), "the deployment: {first:#}");
-    let requests: Vec<_> = first.as_object().unwrap().keys().filter(|key| key.starts_with("req_")).collect();
-    assert!(!requests.is_empty(), "{first:#}");
-    let marked = |event: &Value| event.as_object().unwrap().keys().any(|key| key.contains("rate_limit"));
-    assert!(!marked(first) && !marked(second) && marked(third), "the third of its tenant: {third:#}");
+    assert_eq!(of(first, &["pod_pod", "pod_deployment"]), ["orders-7d4b9c6f5d-x2x4z", "orders"]);
+    assert_eq!(of(first, &["req_method", "req_path", "req_status_class"]), ["GET", "/a", "5xx"]);
+    assert_eq!((&first["correlation_id"], &second["correlation_id"]), (&json!("r9"), &Value::Null));
+    let marks = [first, second, third].map(|event| event["rate_limited"].clone());
+    assert_eq!(marks, [Value::Null, Value::Null, json!(true)], "the third of its tenant");
     assert_eq!((&big["_truncated"], &big["code"], &big["n"].is_array()), (&json!(true), &json!(6), &false), "{big:#}");
+    let _ = fs::remove_dir_all(directory);
+}
+
+#[test]
+fn repeats_are_collapsed_and_rates_are_kept() {
+    let sink = "[[sink]]\ntype = 'file'\npath = 'out.log'\n";
+    let dedupe = "[[filter]]\ntype = 'dedupe'\nmode = 'consecutive'\nkey_fields = ['group']\n";
+    let input = "{\"message\":\"a\",\"group\":1}\n".repeat(4) + "{\"message\":\"b\",\"group\":2}\n";
+    let (directory, _) = run("dedupe", &format!("{dedupe}{sink}"), &input);
+    let of = |line: &Value| (line["message"].clone(), line["repeated"].clone());
+    let mut events: Vec<_> = lines(directory.join("out.log")).iter().map(of).collect();
+    events.sort_by_key(|event| format!("{event:?}"));
+    assert_eq!(events, [(json!("a"), Value::Null), (json!("a"), json!(3)), (json!("b"), Value::Null)]);
+    let _ = fs::remove_dir_all(directory);
+
+    let sampling = "[[filter]]\ntype = 'adaptive-sampling'\nmin_sample_rate = 0\nmax_sample_rate = 0\n\
+                    always_pass_levels = 'warn'\n";
+    let input = "{\"message\":\"a\",\"level\":\"error\"}\n{\"message\":\"b\",\"level\":\"warn\"}\n";
+    let (directory, _) = run("adaptive", &format!("{sampling}{sink}"), input);
+    let events = lines(directory.join("out.log"));
+    assert_eq!((events.len(), &events[0]["message"]), (1, &json!("b")));
     let _ = fs::remove_dir_all(directory);
 }
 
