@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use logwheel::testing::{Reply, ScriptedServer};
 use serde_json::{Value, json};
 
 const KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
@@ -353,4 +354,70 @@ overflow = "spool"
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!((&report["spooled"], &report["balanced"]), (&json!(2), &json!(true)), "{report:#}");
     let _ = fs::remove_dir_all(directory);
+}
+
+#[test]
+fn the_sinks_over_http_send_what_their_options_say() {
+    let bodies = ["none", "zstd"].map(|compression| {
+        let server = ScriptedServer::new([Reply::status(204)]);
+        let settings = format!(
+            r#"
+[[sink]]
+type = "http"
+endpoint = "{}"
+format = "ndjson"
+compression = "{compression}"
+idempotency_header = "Idempotency-Key"
+signature = {{ secret = "${{LOG_KEY}}", timestamp_header = "X-Time", signature_header = "X-Sign" }}
+auth = {{ user = "ada", password = "${{LOG_KEY}}" }}
+timeout = {{ total = "60s", connect = "50s", response = "50s" }}
+proxy_from_env = false
+"#,
+            server.url()
+        );
+        let (directory, report) = run(&format!("http-{compression}"), &settings, "one\n");
+        assert_eq!(report["delivered"], json!(1));
+        let _ = fs::remove_dir_all(directory);
+        let requests = server.requests();
+        let [request] = requests.as_slice() else { panic!("{requests:?}") };
+        let expected = (compression != "none").then_some(compression);
+        assert_eq!(request.header("content-encoding"), expected);
+        for header in ["idempotency-key", "x-time", "x-sign"] {
+            assert!(request.header(header).is_some_and(|value| !value.is_empty()), "{header}: {request:?}");
+        }
+        assert!(request.header("authorization").is_some_and(|value| value.starts_with("Basic ")));
+        request.body.clone()
+    });
+    let line: Value = serde_json::from_slice(&bodies[0]).unwrap();
+    assert_eq!(line["message"], "one");
+    assert!(bodies[1].starts_with(&[0x28, 0xb5, 0x2f, 0xfd]), "the magic number of zstd");
+
+    let server = ScriptedServer::new([Reply::status(204)]);
+    let settings = format!(
+        r#"
+[[sink]]
+type = "loki"
+url = "{}"
+tenant_id = "team-a"
+format = "json"
+labels = {{ service = "orders" }}
+label_keys = ["level"]
+label_from = {{ tier = "plan" }}
+structured_metadata = ["code"]
+line_limit = "64 B"
+long_lines = "truncate"
+"#,
+        server.url()
+    );
+    let input = "{\"level\":\"warn\",\"message\":\"m\",\"plan\":\"pro\",\"code\":7}\n";
+    let (directory, report) = run("loki", &settings, input);
+    assert_eq!(report["delivered"], json!(1), "{report:#}");
+    let _ = fs::remove_dir_all(directory);
+    let requests = server.requests();
+    assert_eq!(requests[0].header("x-scope-orgid"), Some("team-a"));
+    let body: Value = serde_json::from_str(&requests[0].text()).unwrap();
+    assert_eq!(body["streams"][0]["stream"], json!({"service": "orders", "level": "warn", "tier": "pro"}));
+    let value = &body["streams"][0]["values"][0];
+    assert!(value[1].as_str().unwrap().ends_with("...[truncated]"), "{body:#}");
+    assert_eq!(value[2], json!({"code": "7"}));
 }
