@@ -42,11 +42,66 @@
 //!
 //! | Kind | Types |
 //! |---|---|
-//! | `[[filter]]` | `level` |
-//! | `[[enricher]]` | `static`, `host` |
-//! | `[[redactor]]` | `field_mask` |
-//! | `[[processor]]` | |
-//! | `[[sink]]` | `stdout`, `file`, `http`, `memory`, `null` |
+//! | `[[filter]]` | `level`, `sampling`, `adaptive_sampling`, `trace_sampling`, `rate_limit`, `first_occurrence`, `dedupe`, `match` |
+//! | `[[enricher]]` | `static`, `host`, `process`, `env`, `kubernetes`, `context`, `build`, `http_request` |
+//! | `[[redactor]]` | `field_mask`, `field_blocker`, `regex_mask`, `url_credentials`, `string_truncate`, `preset` |
+//! | `[[processor]]` | `size_guard`, `encrypt` |
+//! | `[[sink]]` | `stdout`, `file`, `http`, `loki`, `memory`, `null`, `cloudwatch` (with the feature `cloudwatch`) |
+//!
+//! Options are named after the setters of the types' builders, which have their defaults and limits. What differs:
+//!
+//! | Type | Option |
+//! |---|---|
+//! | `static` | `fields`: a table of texts, numbers, `true`, `false` |
+//! | `env` | `rename`: a table from variables to fields |
+//! | `context` | `copy`: a table from fields to fields; `default`: a table as `fields` of `static`. The fields of a line are the event's own, so in `logwheel run` there is nothing to copy; `default` and `correlation_id` (from `request_id`) work |
+//! | `regex_mask` | `patterns`: a list, or a table whose keys are the patterns' names |
+//! | `preset` | `presets`, `without`: lists of names |
+//! | `encrypt` | `key` (hexadecimal or base64, `"${LOG_KEY}"` rather than the key itself), `key_id`, `compression` (`none`, `zstd`), `compression_level` (1 to 22, default 3) |
+//! | `file` | `rotate_every`: `"hourly"`, `"daily"`, or a duration; `hash_chain_key` turns `hash_chain` on |
+//! | `loki` | `labels`: a table of fixed labels; `label_from`: a table from labels to fields |
+//! | `http`, `loki` | `headers`: a table; `auth`: `{ bearer_token }` or `{ user, password }`; `timeout`: a duration or `{ total, connect, response }`; `ca_certificates`, `client_certificate = { chain, key }`: paths of PEM files, or PEM itself |
+//! | `http` | `signature`: `{ secret, timestamp_header, signature_header }` |
+//! | `cloudwatch` | `credentials`: `{ access_key_id, secret_access_key, session_token }` |
+//!
+//! A redactor also has `on_error` (`mask`, `drop`, `pass`; default `mask`), a processor `on_error` (`pass`, `drop`;
+//! default `pass`, for `encrypt` `drop`).
+//!
+//! # Options of every sink
+//!
+//! | Option | Meaning |
+//! |---|---|
+//! | `name` | its name in the report, for `fallback` and for routes; default its type |
+//! | `batch` | `{ max_events, max_bytes, max_age }` |
+//! | `queue_bytes` | how much may wait for it |
+//! | `overflow` | what happens beyond that: `drop_oldest`, `drop_newest`, `block` (with `block_timeout`), `spool`; default `spool` where there is one, else `block` for `stdout` and `file`, else `drop_oldest` |
+//! | `in_flight` | how many batches may be under way at once |
+//! | `retry` | `{ base_delay, max_delay, max_elapsed, max_attempts }` |
+//! | `breaker` | `{ failure_threshold, recovery, enabled }` |
+//! | `spool` | `{ dir, max_bytes, sync }`; `sync` is `never`, `every_batch`, or a duration |
+//! | `fallback` | the sink that gets what this one gives up on |
+//! | `standby` | whether it gets only what others hand over |
+//!
+//! # Routes
+//!
+//! Without any, every sink gets every event. Each `[[route]]` is a rule: `sinks` (names, or `"*"`) get the events
+//! that meet all its conditions: `levels` (a list) or `from_level`, `loggers`, `fields` (a table from
+//! names to a value or a list of values).
+//!
+//! ```toml
+//! [[route]]
+//! from_level = "error"
+//! sinks = ["http", "file"]
+//!
+//! [[route]]
+//! loggers = ["payments"]
+//! fields = { tenant = ["acme", "globex"] }
+//! sinks = ["file"]
+//!
+//! [routing]
+//! overlap = true             # the default; false: only the first rule that takes an event
+//! fallback_sinks = ["file"]  # for what no rule takes; default none
+//! ```
 
 mod engine;
 mod enrichers;
@@ -56,6 +111,7 @@ mod options;
 mod problems;
 mod processors;
 mod redactors;
+mod routes;
 mod sinks;
 pub mod units;
 
@@ -100,7 +156,7 @@ pub struct SinkSettings {
 /// The types of one kind: each name, in canonical form, with what builds it.
 type Types<T> = [(&'static str, fn(&mut Options<'_>) -> Result<T, Reported>)];
 
-const SECTIONS: [&str; 6] = ["engine", "filter", "enricher", "redactor", "processor", "sink"];
+const SECTIONS: [&str; 8] = ["engine", "filter", "enricher", "redactor", "processor", "sink", "route", "routing"];
 
 impl Pipeline {
     /// Reads a settings file's text. `environment` gives the values of environment variables.
@@ -121,13 +177,15 @@ impl Pipeline {
             Err(error) => return Err(SettingsError::new(vec![syntax_problem(text, &error)])),
         };
         let problems = Problems::new(&settings, environment);
-        let Self { builder, sinks, .. } = Self::read(&settings, &problems);
-        note_problems_of(builder, &sinks, &problems);
+        let mut pipeline = Self::read(&settings, &problems);
+        if let Err(error) = pipeline.builder.check() {
+            for problem in error.problems() {
+                problems.note(with_path(problem, &pipeline.sinks));
+            }
+        }
         if !problems.is_empty() {
             return Err(SettingsError::new(problems.into_noted().0));
         }
-        // The builder told its problems by failing to build. Here is another one.
-        let mut pipeline = Self::read(&settings, &problems);
         pipeline.hidden = problems.into_noted().1;
         Ok(pipeline)
     }
@@ -151,15 +209,15 @@ impl Pipeline {
             problems.note(format!("{key}: unknown section{}", if hint.is_empty() { known } else { hint }));
         }
         let empty = Table::new();
-        let table = match settings.get("engine") {
+        let table = |section: &str| match settings.get(section) {
             None => &empty,
             Some(Value::Table(table)) => table,
             Some(_) => {
-                problems.note("engine: must be a table, written [engine]".to_owned());
+                problems.note(format!("{section}: must be a table, written [{section}]"));
                 &empty
             }
         };
-        let mut options = Options::new(table, "engine", problems);
+        let mut options = Options::new(table("engine"), "engine", problems);
         let (mut builder, shutdown_timeout) = engine::read(&mut options, Engine::builder());
         options.finish();
 
@@ -185,7 +243,10 @@ impl Pipeline {
         for mut options in tables("processor", settings, problems) {
             let on_error = processors::on_error(&mut options);
             if let Ok(processor) = build(processors::TYPES, "processor", &mut options) {
-                builder = builder.processor_with(processor, on_error);
+                builder = match on_error {
+                    Some(on_error) => builder.processor_with(processor, on_error),
+                    None => builder.processor(processor),
+                };
             }
             options.finish();
         }
@@ -203,6 +264,15 @@ impl Pipeline {
             sinks.extend(facts);
             options.finish();
         }
+        for mut options in tables("route", settings, problems) {
+            if let Ok(rule) = routes::rule(&mut options) {
+                builder = builder.route(rule);
+            }
+            options.finish();
+        }
+        let mut options = Options::new(table("routing"), "routing", problems);
+        builder = routes::routing(&mut options, builder);
+        options.finish();
         if !settings.contains_key("sink") {
             problems.note("sink: there is none, so events would go nowhere; add a [[sink]]".to_owned());
         }
@@ -254,20 +324,6 @@ fn build<T>(types: &Types<T>, kind: &str, options: &mut Options<'_>) -> Result<T
     build(options)
 }
 
-/// Asks the builder for what it finds wrong, without starting anything.
-///
-/// A builder tells its problems only when it fails to build. One more sink, which is wrong for
-/// sure, makes it fail.
-fn note_problems_of(builder: EngineBuilder, sinks: &[SinkSettings], problems: &Problems<'_>) {
-    const WRONG: &str = "sink \"\": ";
-    let Err(error) = builder.sink_with(NullSink, |options| options.name("")).build() else {
-        unreachable!("a sink without a name is not built")
-    };
-    for problem in error.problems().iter().filter(|problem| !problem.starts_with(WRONG)) {
-        problems.note(with_path(problem, sinks));
-    }
-}
-
 /// A problem that the builder found, with the path of its key in the file.
 fn with_path(problem: &str, sinks: &[SinkSettings]) -> String {
     for (index, sink) in sinks.iter().enumerate() {
@@ -276,8 +332,25 @@ fn with_path(problem: &str, sinks: &[SinkSettings]) -> String {
             return format!("sink[{index}]{}{problem}", if names_a_key { "." } else { ": " });
         }
     }
+    if let Some((number, problem)) = problem.strip_prefix("route ").and_then(|problem| problem.split_once(": "))
+        && let Ok(number) = number.parse::<usize>()
+    {
+        let separator = if problem.starts_with("sinks = ") { "." } else { ": " };
+        return format!("route[{}]{separator}{problem}", number.saturating_sub(1));
+    }
+    if let Some(problem) = problem.strip_prefix("route_fallback_sinks: ") {
+        return format!("routing.fallback_sinks{}", problem.strip_prefix("sinks").unwrap_or(&format!(": {problem}")));
+    }
     let key = problem.split_once(' ').map_or(problem, |(key, _)| key);
     if engine::KEYS.contains(&key) { format!("engine.{problem}") } else { problem.to_owned() }
+}
+
+/// Hands a value to a builder, if it was given.
+fn given<B, T>(builder: B, value: Option<T>, set: impl FnOnce(B, T) -> B) -> B {
+    match value {
+        Some(value) => set(builder, value),
+        None => builder,
+    }
 }
 
 /// What is no TOML: where it is and why, without the line, which may hold a secret.

@@ -3,13 +3,14 @@
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use logwheel_core::{Enricher, Envelope, Filter, Level, Processor, Redactor, Sink};
 use logwheel_sinks::Spool;
 use logwheel_stages::filters::PressureFilterBuilder;
-use logwheel_stages::{FillGauge, PressureFilter};
+use logwheel_stages::{FillGauge, InvalidOption, PressureFilter};
 
 use crate::caller::{Intake, become_pipeline_thread};
 use crate::clock::TickClock;
@@ -31,8 +32,7 @@ pub struct EngineBuilder {
     config: Config,
     level_is_given: bool,
     stages: StageSet,
-    #[expect(clippy::type_complexity, reason = "named once, in `pressure`")]
-    pressure: Option<Box<dyn FnOnce(PressureFilterBuilder) -> PressureFilterBuilder + Send>>,
+    pressure: Option<Pressure>,
     sinks: Vec<(Box<dyn Sink>, SinkOptions)>,
     routes: RouteOptions,
     #[expect(clippy::type_complexity, reason = "named once, in `diagnostics`")]
@@ -151,11 +151,15 @@ impl EngineBuilder {
     /// let engine = logwheel::Engine::builder().pressure(|filter| filter.target_eps(200.0)).build()?;
     /// # Ok::<(), logwheel::BuildError>(())
     /// ```
-    pub fn pressure(
-        mut self,
-        configure: impl FnOnce(PressureFilterBuilder) -> PressureFilterBuilder + Send + 'static,
-    ) -> Self {
-        self.pressure = Some(Box::new(configure));
+    pub fn pressure(mut self, configure: impl FnOnce(PressureFilterBuilder) -> PressureFilterBuilder) -> Self {
+        let (gauge, diagnostics) = (FillGauge::new(), Arc::<OnceLock<Arc<Diagnostics>>>::default());
+        let reporter = Arc::clone(&diagnostics);
+        let defaults = PressureFilter::builder(gauge.clone()).on_step(move |step| {
+            if let Some(diagnostics) = reporter.get() {
+                diagnostics.report(Severity::Warning, "pressure", || step.to_string());
+            }
+        });
+        self.pressure = Some(Pressure { gauge, filter: configure(defaults).build(), diagnostics });
         self
     }
 
@@ -263,28 +267,32 @@ impl EngineBuilder {
         self
     }
 
-    /// Starts the engine. Registered levels are frozen from here on.
+    /// Checks all that can be checked before anything is opened or started: what
+    /// [`build`](Self::build) would find wrong with options, names, fallbacks, routes and the order of processors.
     ///
     /// # Errors
-    /// When options are wrong or do not fit together, when a stage does not start, or when there
-    /// are no threads to be had: all the problems at once.
-    pub fn build(mut self) -> Result<Engine, BuildError> {
-        self.hoist_level();
-        let diagnostics = Arc::new(Diagnostics::new(self.hook.take()));
-        let cores = Cores::usable();
-        let mut problems = self.config.problems(&cores);
+    /// All the problems at once.
+    ///
+    /// ```
+    /// use logwheel::{Engine, MemorySink};
+    ///
+    /// let builder = Engine::builder().workers(0).sink(MemorySink::new());
+    /// assert!(builder.check().unwrap_err().problems()[0].starts_with("workers = 0"));
+    /// ```
+    pub fn check(&self) -> Result<(), BuildError> {
+        self.checked(&Cores::usable()).map(|_| ())
+    }
+
+    /// The order of the sinks and the routes, if nothing is wrong.
+    fn checked(&self, cores: &Cores) -> Result<(Vec<usize>, Routes), BuildError> {
+        let mut problems = self.config.problems(cores);
         for (_, options) in &self.sinks {
             problems.extend(options.problems());
         }
         problems.extend(hidden_json(&self.stages));
-        let gauge = self.pressure.take().map(|configure| {
-            let gauge = FillGauge::new();
-            match configure(pressure_filter(&gauge, &diagnostics)).build() {
-                Ok(filter) => self.stages.filters.insert(0, Box::new(filter)),
-                Err(wrong) => problems.push(format!("pressure: {wrong}")),
-            }
-            gauge
-        });
+        if let Some(Err(wrong)) = self.pressure.as_ref().map(|pressure| &pressure.filter) {
+            problems.push(format!("pressure: {wrong}"));
+        }
         let order = delivery_order(&self.sinks, &mut problems);
         let targets: Vec<_> =
             self.sinks.iter().map(|(_, sink)| Target { name: &sink.name, standby: sink.standby }).collect();
@@ -292,10 +300,28 @@ impl EngineBuilder {
             problems.extend(wrong);
             Routes::default()
         });
-        let mut spools = Vec::new();
-        if problems.is_empty() {
-            spools = open_spools(&self.sinks, &mut problems);
-        }
+        if problems.is_empty() { Ok((order, routes)) } else { Err(BuildError { problems }) }
+    }
+
+    /// Starts the engine. Registered levels are frozen from here on.
+    ///
+    /// # Errors
+    /// When options are wrong or do not fit together, when a stage does not start, or when there
+    /// are no threads to be had: all the problems at once.
+    pub fn build(mut self) -> Result<Engine, BuildError> {
+        let cores = Cores::usable();
+        let (order, routes) = self.checked(&cores)?;
+        self.hoist_level();
+        let diagnostics = Arc::new(Diagnostics::new(self.hook.take()));
+        let gauge = self.pressure.take().map(|pressure| {
+            // Nobody else had it before.
+            let _ = pressure.diagnostics.set(Arc::clone(&diagnostics));
+            let filter = pressure.filter.expect("checked above");
+            self.stages.filters.insert(0, Box::new(filter));
+            pressure.gauge
+        });
+        let mut problems = Vec::new();
+        let spools = open_spools(&self.sinks, &mut problems);
         if problems.is_empty() {
             Level::freeze();
             problems = self.stages.start();
@@ -439,6 +465,14 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<Joi
     })
 }
 
+/// The pressure filter, before there is an engine for it.
+struct Pressure {
+    gauge: FillGauge,
+    filter: Result<PressureFilter, InvalidOption>,
+    /// Where its steps are reported once there are diagnostics.
+    diagnostics: Arc<OnceLock<Arc<Diagnostics>>>,
+}
+
 /// What `build` made ready before anything is started.
 struct Prepared {
     cores: Cores,
@@ -446,14 +480,6 @@ struct Prepared {
     routes: Routes,
     gauge: Option<FillGauge>,
     diagnostics: Arc<Diagnostics>,
-}
-
-/// The pressure filter with its defaults; its steps go to the diagnostics.
-fn pressure_filter(gauge: &FillGauge, diagnostics: &Arc<Diagnostics>) -> PressureFilterBuilder {
-    let diagnostics = Arc::clone(diagnostics);
-    PressureFilter::builder(gauge.clone()).on_step(move |step| {
-        diagnostics.report(Severity::Warning, "pressure", || step.to_string());
-    })
 }
 
 /// Something that differs from sink to sink and from process to process.

@@ -8,7 +8,7 @@ use toml::Value;
 use super::Options;
 
 /// Every key, for problems that the builder finds.
-pub(super) const KEYS: [&str; 25] = [
+pub(super) const KEYS: [&str; 26] = [
     "level",
     "lanes",
     "lane_slots",
@@ -28,6 +28,7 @@ pub(super) const KEYS: [&str; 25] = [
     "workers",
     "pin",
     "wait",
+    "lane_idle",
     "max_park",
     "idle_park",
     "wake_level",
@@ -86,6 +87,7 @@ pub(super) fn read(options: &mut Options<'_>, engine: EngineBuilder) -> (EngineB
         .wait(options.choice("wait", Wait::Adaptive, WAITS))
         .workers(options.number("workers", 1, any.clone()))
         .pin(pin(options))
+        .lane_idle(options.duration("lane_idle", Duration::from_secs(30)))
         .max_park(options.duration("max_park", Duration::from_millis(5)))
         .idle_park(options.duration("idle_park", Duration::from_millis(100)))
         .wake_level(wake_level(options))

@@ -27,7 +27,7 @@ pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Whether a key says that its value must not be shown.
 pub(crate) fn is_secret(key: &str) -> bool {
-    const WORDS: [&str; 14] = [
+    const WORDS: [&str; 15] = [
         "password",
         "passwd",
         "passphrase",
@@ -42,6 +42,7 @@ pub(crate) fn is_secret(key: &str) -> bool {
         "private_key",
         "access_key",
         "encryption_key",
+        "hash_chain_key",
     ];
     let key = canonical(key);
     key == "key" || WORDS.iter().any(|word| key.contains(word))

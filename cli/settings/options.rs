@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use logwheel::Level;
+use logwheel::{InvalidOption, Level};
 use toml::{Table, Value};
 
 use super::names::{canonical, did_you_mean, is_secret, list};
@@ -64,6 +64,17 @@ impl<'a> Options<'a> {
         Reported
     }
 
+    /// Notes what a stage's builder refused: it says which option and what is allowed.
+    pub fn invalid(&self, error: &InvalidOption) -> Reported {
+        let key = error.option();
+        // Of a list or table, the part that is wrong.
+        let part = match self.table.get(key) {
+            Some(Value::Array(_) | Value::Table(_)) if !self.hides(key) => format!("{}: ", error.value()),
+            _ => String::new(),
+        };
+        self.refuse(key, format!("{part}must be {}", error.allowed()))
+    }
+
     /// Notes a problem that is not about one key.
     pub fn problem(&self, problem: impl std::fmt::Display) -> Reported {
         self.problems.note(format!("{}: {problem}", self.path));
@@ -102,6 +113,13 @@ impl<'a> Options<'a> {
         let allowed = || format!("must be a number {} (default {default})", within(&range));
         let read = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|value| value as f64));
         self.read(key, allowed, |value| read(value).filter(|value| range.contains(value))).unwrap_or(default)
+    }
+
+    /// As [`decimal`](Self::decimal), for an option that may be left out, and whose range its
+    /// builder knows.
+    pub fn optional_decimal(&mut self, key: &'static str) -> Option<f64> {
+        let read = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|value| value as f64));
+        self.read(key, || "must be a number".to_owned(), read)
     }
 
     /// A share of everything: a number from 0 to 1.
@@ -170,6 +188,12 @@ impl<'a> Options<'a> {
         texts
     }
 
+    /// As [`texts`](Self::texts), for an option whose default is no empty list.
+    pub fn optional_texts(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let texts = self.texts(key);
+        self.has(key).then_some(texts)
+    }
+
     /// As [`texts`](Self::texts), for a list that must have something in it.
     ///
     /// # Errors
@@ -229,6 +253,12 @@ impl<'a> Options<'a> {
             }
         }
         levels
+    }
+
+    /// As [`levels`](Self::levels), for an option whose default its builder knows.
+    pub fn optional_levels(&mut self, key: &'static str) -> Option<Vec<Level>> {
+        let levels = self.levels(key, &[]);
+        self.has(key).then_some(levels)
     }
 
     /// A table inside this one, read by `read`. When it is left out, `read` meets an empty one, so
@@ -307,6 +337,34 @@ impl<'a> Options<'a> {
             plain.push((name, value));
         }
         plain
+    }
+
+    /// A table with keys of the user's own, each with one or several plain values, as texts.
+    pub fn lists(&mut self, key: &'static str) -> Vec<(String, Vec<String>)> {
+        let pairs = self.pairs(key);
+        let mut lists = Vec::new();
+        for (name, value) in pairs {
+            let path = format!("{}.{name}", self.path_of(key));
+            let mut texts = Vec::new();
+            for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+                match value {
+                    Value::String(text) => texts.extend(self.problems.expand(&path, text).ok()),
+                    Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
+                        texts.push(value.to_string());
+                    }
+                    other => {
+                        let secret = self.hides(key) || is_secret(&name);
+                        let problem = "must be a text, a number, true or false, or a list of them";
+                        self.problems.note(format!("{path} = {}: {problem}", shown(other, secret)));
+                    }
+                }
+            }
+            // One with nothing but wrong values is noted already.
+            if !texts.is_empty() || value.as_array().is_some_and(Vec::is_empty) {
+                lists.push((name, texts));
+            }
+        }
+        lists
     }
 
     fn pairs(&mut self, key: &'static str) -> Vec<(String, &'a Value)> {

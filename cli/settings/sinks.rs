@@ -1,17 +1,33 @@
 //! `[[sink]]`: the types of sinks, and the options that all of them have.
 
+#[cfg(feature = "cloudwatch")]
+mod cloudwatch;
+mod connection;
+mod http;
+mod loki;
+
 use std::time::Duration;
 
 use logwheel::{
-    FileSink, HttpCompression, HttpFormat, HttpSink, MemorySink, NullSink, Overflow, RetrySettings, Rotation, Sink,
-    SinkOptions, StdoutSink,
+    BreakerSettings, FileSink, MemorySink, NullSink, Overflow, RetrySettings, Rotation, Sink, SinkOptions,
+    SpoolSettings, SpoolSync, StdoutSink,
 };
 
 use super::units::{DURATION_FORM, parse_duration};
-use super::{Options, Reported, SinkSettings, Types, canonical};
+use super::{Options, Reported, SinkSettings, Types, canonical, given};
 
-pub(super) const TYPES: &Types<Box<dyn Sink>> =
-    &[("stdout", stdout), ("file", file), ("http", http), ("memory", memory), ("null", null)];
+pub(super) const TYPES: &Types<Box<dyn Sink>> = &[
+    ("stdout", stdout),
+    ("file", file),
+    ("http", http::build),
+    ("loki", loki::build),
+    ("memory", memory),
+    ("null", null),
+    #[cfg(feature = "cloudwatch")]
+    ("cloudwatch", cloudwatch::build),
+    #[cfg(not(feature = "cloudwatch"))]
+    ("cloudwatch", without_cloudwatch),
+];
 
 /// Sinks that keep pace: where they do not, the input waits for them.
 const WAITED_FOR: [&str; 2] = ["stdout", "file"];
@@ -52,24 +68,74 @@ pub(super) fn options(options: &mut Options<'_>, defaults: SinkOptions) -> (Sink
     if let Some(bytes) = options.optional_size("queue_bytes", 1..=usize::MAX) {
         read = read.queue_bytes(bytes);
     }
-    let overflow = overflow(options, WAITED_FOR.contains(&kind.as_str()));
-    let retry = options.table("retry", retry);
-    (read.overflow(overflow).retry(retry), SinkSettings { kind, name, fallback, standby })
+    let spool = spool(options);
+    // Where there is a spool, nobody needs to wait for the sink.
+    let waited_for = WAITED_FOR.contains(&kind.as_str()) && !options.has("spool");
+    read = given(read, overflow(options, waited_for), SinkOptions::overflow);
+    read = given(read, spool, SinkOptions::spool);
+    read = given(read, options.optional_number("in_flight", 0..=usize::MAX), SinkOptions::in_flight);
+    let (retry, breaker) = (options.table("retry", retry), options.table("breaker", breaker));
+    (read.retry(retry).breaker(breaker), SinkSettings { kind, name, fallback, standby })
 }
 
-fn overflow(options: &mut Options<'_>, waited_for: bool) -> Overflow {
+/// `None`: the builder knows.
+fn overflow(options: &mut Options<'_>, waited_for: bool) -> Option<Overflow> {
     let timeout = match options.duration("block_timeout", Duration::ZERO) {
         Duration::ZERO => FOR_EVER,
         timeout => timeout.min(FOR_EVER),
     };
     let block = Overflow::Block(timeout);
-    let default = if waited_for { block } else { Overflow::DropOldest };
-    let choices = [("drop_oldest", Overflow::DropOldest), ("drop_newest", Overflow::DropNewest), ("block", block)];
-    let overflow = options.choice("overflow", default, &choices);
-    if options.has("block_timeout") && overflow != block {
+    let choices = [
+        ("drop_oldest", Overflow::DropOldest),
+        ("drop_newest", Overflow::DropNewest),
+        ("block", block),
+        ("spool", Overflow::Spool),
+    ];
+    let overflow = options.optional_choice("overflow", &choices).or(waited_for.then_some(block));
+    if options.has("block_timeout") && overflow != Some(block) {
         options.refuse("block_timeout", "has no meaning without overflow = \"block\"");
     }
     overflow
+}
+
+fn breaker(options: &mut Options<'_>) -> BreakerSettings {
+    let mut breaker = BreakerSettings::new();
+    breaker.enabled = options.flag("enabled", breaker.enabled);
+    let threshold = options.number("failure_threshold", breaker.failure_threshold, 1..=u32::MAX);
+    let recovery = options.duration("recovery", breaker.recovery);
+    breaker.failure_threshold(threshold).recovery(recovery)
+}
+
+fn spool(options: &mut Options<'_>) -> Option<SpoolSettings> {
+    if !options.has("spool") {
+        // So that the key is known.
+        return options.get("spool").and(None);
+    }
+    options.table("spool", |options| {
+        let dir = options.required_text("dir");
+        let max_bytes = options.optional_size("max_bytes", 0..=u64::MAX);
+        let sync = spool_sync(options);
+        let spool = given(SpoolSettings::new(dir.ok()?), max_bytes, SpoolSettings::max_bytes);
+        Some(given(spool, sync, SpoolSettings::sync))
+    })
+}
+
+/// `"never"`, `"every_batch"`, or how long after a write.
+fn spool_sync(options: &mut Options<'_>) -> Option<SpoolSync> {
+    match options.get("sync")? {
+        toml::Value::String(text) if !text.contains("${") => match canonical(text).as_str() {
+            "never" => Some(SpoolSync::Never),
+            "every_batch" => Some(SpoolSync::EveryBatch),
+            text => match parse_duration(text) {
+                Some(interval) => Some(SpoolSync::Interval(interval)),
+                None => {
+                    options.refuse("sync", format!("must be \"never\", \"every_batch\" or {DURATION_FORM}"));
+                    None
+                }
+            },
+        },
+        _ => options.optional_duration("sync").map(SpoolSync::Interval),
+    }
 }
 
 fn retry(options: &mut Options<'_>) -> RetrySettings {
@@ -97,12 +163,24 @@ fn file(options: &mut Options<'_>) -> Result<Box<dyn Sink>, Reported> {
     let keep_files = options.number("keep_files", 10, 0..=usize::MAX);
     let keep_bytes = options.optional_size("keep_bytes", 0..=u64::MAX);
     let fsync = options.flag("fsync", false);
-    let mut sink = FileSink::new(path?).rotate_bytes(rotate_bytes).keep_files(keep_files).fsync(fsync);
+    let hash_chain = options.flag("hash_chain", false);
+    let hash_chain_key = options.optional_text("hash_chain_key");
+    if hash_chain_key.is_some() && options.has("hash_chain") && !hash_chain {
+        options.refuse("hash_chain_key", "has no meaning with hash_chain = false");
+    }
+    if hash_chain_key.as_ref().is_some_and(|key| key.len() < 16) {
+        options.refuse("hash_chain_key", "must have at least 16 bytes");
+    }
+    let mut sink =
+        FileSink::new(path?).hash_chain(hash_chain).rotate_bytes(rotate_bytes).keep_files(keep_files).fsync(fsync);
     if let Some(rotation) = rotate_every {
         sink = sink.rotate_every(rotation);
     }
     if let Some(bytes) = keep_bytes {
         sink = sink.keep_bytes(bytes);
+    }
+    if let Some(key) = hash_chain_key {
+        sink = sink.hash_chain_key(key);
     }
     Ok(Box::new(sink))
 }
@@ -125,50 +203,10 @@ fn rotate_every(options: &mut Options<'_>) -> Option<Rotation> {
     }
 }
 
-fn http(options: &mut Options<'_>) -> Result<Box<dyn Sink>, Reported> {
-    let endpoint = options.required_text("endpoint");
-    let formats = [("array", HttpFormat::Array), ("ndjson", HttpFormat::Ndjson), ("wrapped", HttpFormat::Wrapped)];
-    let format = options.choice("format", HttpFormat::Array, &formats);
-    let wrapper_key = options.text("wrapper_key", "logs");
-    let headers = options.secret_pairs("headers");
-    let compressions = [("none", HttpCompression::None), ("gzip", HttpCompression::Gzip)];
-    let compression = options.choice("compression", HttpCompression::None, &compressions);
-    let timeout = options.duration("timeout", Duration::from_secs(5));
-    let allow_plain_http = options.flag("allow_plain_http", false);
-    let (token, user, password) = options.table("auth", |auth| {
-        let credentials =
-            (auth.optional_text("bearer_token"), auth.optional_text("user"), auth.optional_text("password"));
-        if credentials.1.is_some() != credentials.2.is_some() {
-            auth.problem("must have both user and password, or neither");
-        }
-        credentials
-    });
-    let mut sink = HttpSink::builder(endpoint?)
-        .format(format)
-        .wrapper_key(wrapper_key)
-        .compression(compression)
-        .timeout(timeout)
-        .allow_plain_http(allow_plain_http);
-    for (name, value) in headers {
-        sink = sink.header(name, value);
-    }
-    if let Some(token) = token {
-        sink = sink.bearer_token(token);
-    }
-    if let (Some(user), Some(password)) = (user, password) {
-        sink = sink.basic_auth(user, password);
-    }
-    let sink = sink.build().map_err(|error| {
-        let key = match error.option() {
-            "header" => "headers",
-            "bearer_token" | "basic_auth" | "authorization" => "auth",
-            key => key,
-        };
-        let text = error.to_string();
-        let reason = text.strip_prefix(error.option()).and_then(|text| text.strip_prefix(": "));
-        options.refuse_unshown(key, reason.unwrap_or(&text))
-    })?;
-    Ok(Box::new(sink))
+#[cfg(not(feature = "cloudwatch"))]
+fn without_cloudwatch(options: &mut Options<'_>) -> Result<Box<dyn Sink>, Reported> {
+    options.leave_unjudged();
+    Err(options.refuse("type", "is not in this build of the command; build it with the feature `cloudwatch`"))
 }
 
 fn memory(_: &mut Options<'_>) -> Result<Box<dyn Sink>, Reported> {

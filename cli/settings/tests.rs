@@ -47,7 +47,7 @@ fn each_wrong_setting_is_named_with_what_is_allowed() {
         ("[[filter]]\nmin_level = 'info'", "filter[0].type: is missing"),
         (
             "[[filter]]\ntype = 'levle'",
-            "filter[0].type = \"levle\": there is no such filter; there are \"level\"; did you",
+            "filter[0].type = \"levle\": there is no such filter; there are \"level\", \"sampling\", ",
         ),
         ("[[filter]]\ntype = 'level'\nmin = 1", "filter[0].min: unknown key; there are \"drop_below\", \"min_level\""),
         ("[[enricher]]\ntype = 'static'", "enricher[0].fields: is missing"),
@@ -269,4 +269,163 @@ fn the_table_of_types_in_the_documentation_is_complete() {
     ] {
         assert!(documentation.contains(row.trim_end()), "{row}");
     }
+}
+
+#[test]
+fn each_type_is_built_with_all_its_options_and_with_none_that_can_be_left_out() {
+    let (connection, auth) = (
+        "headers = { X-A = 'b' }\ntimeout = { total = '9s', connect = '1s', response = '5s' }\nproxy_from_env = false\n\
+         allow_plain_http = true\n",
+        "auth = { bearer_token = '${TOKEN}' }\n",
+    );
+    let sinks = [
+        "type = 'stdout'\n".to_owned(),
+        "type = 'file'\npath = 'x'\nhash_chain = true\n".to_owned(),
+        "type = 'file'\npath = 'x'\nhash_chain_key = '${TOKEN}'\n".to_owned(),
+        "type = 'http'\nendpoint = 'https://h/'\n".to_owned(),
+        format!(
+            "type = 'http'\nendpoint = 'http://h/'\nformat = 'ndjson'\ncompression = 'zstd'\n{connection}{auth}\
+             idempotency_header = 'Idempotency-Key'\n\
+             signature = {{ secret = '${{TOKEN}}', timestamp_header = 'X-T', signature_header = 'X-S' }}\n"
+        ),
+        "type = 'http'\nendpoint = 'https://h/'\ncompression = 'gzip'\ntimeout = '3s'\n".to_owned(),
+        "type = 'loki'\nurl = 'http://h:3100'\n".to_owned(),
+        format!(
+            "type = 'loki'\nurl = 'http://h:3100'\n{connection}{auth}tenant_id = 't'\nlabels = {{ service = 'x' }}\n\
+             label_keys = ['level']\nlabel_from = {{ plan = 'user.plan' }}\nstructured_metadata = ['trace_id']\n\
+             sanitize_values = true\nmax_label_values = 9\nmax_streams = 99\nformat = 'json_gzip'\n\
+             line_limit = '64 KB'\nlong_lines = 'truncate'\nstrict_timestamps = true\nmax_request_bytes = '1 MB'\n\
+             blocked_status = 261\nin_flight = 2\n"
+        ),
+        "type = 'null'\nbreaker = { enabled = false }\nspool = { dir = 'never/opened', sync = '5s' }\n".to_owned(),
+        "type = 'null'\nspool = { dir = 'never/opened', sync = 'never' }\noverflow = 'spool'\n".to_owned(),
+    ];
+    for sink in sinks {
+        accepted(&format!("[[sink]]\n{sink}"));
+    }
+    for (kind, types) in [
+        ("filter", "sampling adaptive_sampling trace_sampling rate_limit first_occurrence dedupe level"),
+        ("enricher", "host process kubernetes context build http_request"),
+        ("redactor", "url_credentials"),
+        ("processor", "size_guard"),
+    ] {
+        for name in types.split(' ') {
+            accepted(&format!("{SINK}[[{kind}]]\ntype = '{name}'\n"));
+        }
+    }
+}
+
+#[test]
+fn each_wrong_option_of_a_stage_or_sink_is_named_with_its_path() {
+    let cases = [
+        ("[[filter]]\ntype = 'sampling'\nsample_rate = 1.5", "filter[0].sample_rate = 1.5: must be 0 to 1"),
+        ("[[filter]]\ntype = 'sampling'\nsample_rate = 'x'", "filter[0].sample_rate = \"x\": must be a number"),
+        ("[[filter]]\ntype = 'adaptive_sampling'\ntarget_eps = 0", "filter[0].target_eps = 0: must be"),
+        ("[[filter]]\ntype = 'trace_sampling'\nsample_rate = -1", "filter[0].sample_rate = -1: must be"),
+        ("[[filter]]\ntype = 'rate_limit'\ncapacity = 0", "filter[0].capacity = 0: must be"),
+        (
+            "[[filter]]\ntype = 'rate_limit'\noverflow_action = 'keep'",
+            "filter[0].overflow_action = \"keep\": must be one",
+        ),
+        ("[[filter]]\ntype = 'first_occurrence'\nkey_fields = []", "filter[0].key_fields = an array of 0: "),
+        ("[[filter]]\ntype = 'dedupe'\nmode = 'all'", "filter[0].mode = \"all\": must be one of \"consecutive\""),
+        (
+            "[[filter]]\ntype = 'dedupe'\nwindow_second = 3",
+            "filter[0].window_second: unknown key; did you mean \"window_",
+        ),
+        ("[[filter]]\ntype = 'match'", "filter[0].expression: is missing"),
+        ("[[filter]]\ntype = 'match'\nexpression = 'a = ='", "filter[0].expression = \"a = =\": must be"),
+        ("[[enricher]]\ntype = 'process'\nonly = 'cpu'", "enricher[0].only = \"cpu\": "),
+        ("[[enricher]]\ntype = 'env'", "enricher[0].variables: is missing"),
+        ("[[enricher]]\ntype = 'env'\nvariables = ['A=B']", "enricher[0].variables = an array of 1: "),
+        ("[[enricher]]\ntype = 'kubernetes'\npod_name_env = ''", "enricher[0].pod_name_env = \"\": must be"),
+        ("[[enricher]]\ntype = 'context'\nfields = 'a'\nprefix = ''", "enricher[0].prefix = \"\": must be given"),
+        ("[[enricher]]\ntype = 'context'\ndefault = { '' = 1 }", "enricher[0].default = a table: "),
+        ("[[redactor]]\ntype = 'field_blocker'", "redactor[0].fields: must have at least one"),
+        ("[[redactor]]\ntype = 'regex_mask'\npatterns = ['(']", "redactor[0].patterns = an array of 1: "),
+        ("[[redactor]]\ntype = 'regex_mask'\npatterns = {}", "redactor[0].patterns = a table: must have at least one"),
+        ("[[redactor]]\ntype = 'string_truncate'", "redactor[0]: must have max_chars, max_bytes or both"),
+        ("[[redactor]]\ntype = 'preset'\npresets = ['gpdr']", "redactor[0].presets: \"gpdr\": there are gdpr"),
+        ("[[redactor]]\ntype = 'preset'\npresets = 'jwt'\nwithout = 'x'", "redactor[0].without: \"x\": none of"),
+        ("[[redactor]]\ntype = 'field_mask'\nfields = 'a'\nmax_depth = 999", "redactor[0].max_depth = 999: must be"),
+        ("[[processor]]\ntype = 'size_guard'\nmax_bytes = 10", "processor[0].max_bytes = 10: must be at least 100"),
+        ("[[processor]]\ntype = 'encrypt'\nkey_id = 'a'", "processor[0].key: is missing"),
+        ("[[processor]]\ntype = 'encrypt'\nkey_id = 'a'\nkey = '${TOKEN}'", "processor[0].key = ***: must be 64 hex"),
+        (
+            "[[processor]]\ntype = 'encrypt'\nkey_id = 'a'\nkey = 'AAAA'\non_error = 'pass'",
+            "processor[0].key = ***: has 3 bytes, must be",
+        ),
+        (
+            "[[sink]]\ntype = 'memory'\nbreaker = { failure_threshold = 0 }",
+            "sink[1].breaker.failure_threshold = 0: must be",
+        ),
+        ("[[sink]]\ntype = 'memory'\nbreaker = { recover = 1 }", "sink[1].breaker.recover: unknown key; did you mean"),
+        ("[[sink]]\ntype = 'memory'\nin_flight = 65", "sink[1].in_flight = 65: must be from 1 to 64"),
+        ("[[sink]]\ntype = 'memory'\nspool = {}", "sink[1].spool.dir: is missing"),
+        ("[[sink]]\ntype = 'memory'\nspool = { dir = 'x', sync = 'soon' }", "sink[1].spool.sync = \"soon\": must be"),
+        ("[[sink]]\ntype = 'memory'\nspool = { dir = 'x', max_bytes = 1 }", "sink[1]: spool.max_bytes is 1: "),
+        ("[[sink]]\ntype = 'memory'\noverflow = 'spool'", "sink[1].overflow = spool: there is no spool"),
+        ("[[sink]]\ntype = 'loki'", "sink[1].url: is missing"),
+        ("[[sink]]\ntype = 'loki'\nurl = 'https://h'\nline_limit = 1", "sink[1].line_limit: 1: "),
+        ("[[sink]]\ntype = 'loki'\nurl = 'https://h'\ntenant_id = 'a/b'", "sink[1].tenant_id: \"a/b\""),
+        ("[[sink]]\ntype = 'http'\nendpoint = 'https://h'\nsignature = {}", "sink[1].signature.secret: is missing"),
+        ("[[sink]]\ntype = 'http'\nendpoint = 'https://h'\ntimeout = {}", "sink[1].timeout: must have `total`"),
+        ("[[sink]]\ntype = 'http'\nendpoint = 'https://h'\ntimeout = 0", "sink[1].timeout: total is 0ns"),
+        (
+            "[[sink]]\ntype = 'http'\nendpoint = 'https://h'\nca_certificates = '/no/such.pem'",
+            "sink[1].ca_certificates = \"/no/such.pem\": cannot be read",
+        ),
+        (
+            "[[sink]]\ntype = 'http'\nendpoint = 'https://h'\nclient_certificate = { key = '-----BEGIN' }",
+            "sink[1].client_certificate: must have both",
+        ),
+        ("[[sink]]\ntype = 'file'\npath = 'x'\nhash_chain_key = 'short'", "sink[1].hash_chain_key = ***: must have"),
+        ("[[route]]\nlevels = ['info']", "route[0].sinks: must have at least one"),
+        ("[[route]]\nsinks = ['nul']", "route[0].sinks = \"nul\": no such sink, did you mean \"null\"?"),
+        ("[[route]]\nsinks = '*'\nlevels = ['loud']", "route[0].levels = \"loud\": must be a level"),
+        ("[[route]]\nsinks = '*'\nlevels = []", "route[0].levels = an array of 0: must have"),
+        ("[[route]]\nsinks = '*'\nlevel = 'info'", "route[0].level: unknown key; did you mean \"levels\""),
+        ("[[route]]\nsinks = '*'\nfields = { a = [] }", "route[0]: field \"a\" = []: name at least one value"),
+        ("[[route]]\nsinks = '*'\nfields = { a = [{}] }", "route[0].fields.a = a table: must be a text, a number"),
+        ("[routing]\nfallback_sinks = ['nul']", "routing.fallback_sinks = \"nul\": no such sink"),
+        ("[[routing]]\noverlap = true", "routing: must be a table, written [routing]"),
+        ("[engine]\nlane_idle = 'x'", "engine.lane_idle = \"x\": must be a duration"),
+    ];
+    for (text, expected) in cases {
+        let text = format!("{SINK}{text}\n");
+        let problems = problems(&text);
+        assert!(problems.len() == 1 && problems[0].contains(expected), "{text}\n{problems:#?}\nshould say {expected}");
+        assert!(!problems[0].contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_processor_that_reads_json_behind_one_that_hides_it_is_refused() {
+    let key = "5a".repeat(32);
+    let encrypt = format!("[[processor]]\ntype = 'encrypt'\nkey_id = 'a'\nkey = '{key}'\n");
+    let guard = "[[processor]]\ntype = 'size_guard'\n";
+    accepted(&format!("{SINK}{guard}{encrypt}"));
+    let problems = problems(&format!("{SINK}{encrypt}{guard}"));
+    assert!(problems[0].contains("reads JSON"), "{problems:?}");
+}
+
+#[cfg(not(feature = "cloudwatch"))]
+#[test]
+fn a_type_that_was_left_out_of_the_build_says_so() {
+    let problems = problems("[[sink]]\ntype = 'cloudwatch'\nregion = 'eu-central-1'\n");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("build it with the feature `cloudwatch`"), "{problems:?}");
+}
+
+#[cfg(feature = "cloudwatch")]
+#[test]
+fn the_sink_cloudwatch_is_built_with_all_its_options() {
+    accepted(
+        "[[sink]]\ntype = 'cloudwatch'\nlog_group_name = '/a'\nlog_stream_name = 'b'\nregion = 'eu-central-1'\n\
+         create_log_group = false\ncreate_log_stream = false\nendpoint_url = 'http://127.0.0.1:4566'\n\
+         max_event_bytes = '64 KB'\ntimeout = '5s'\nallow_plain_http = false\n\
+         credentials = { access_key_id = 'a', secret_access_key = '${TOKEN}', session_token = 'c' }\n",
+    );
+    let problems = problems("[[sink]]\ntype = 'cloudwatch'\nlog_group_name = 'a b'\n");
+    assert!(problems[0].starts_with("sink[0].log_group_name: "), "{problems:?}");
 }
