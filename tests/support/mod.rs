@@ -1,6 +1,8 @@
 //! What the tests share: waiting on conditions, a gate, a sink that follows a script.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod receiver;
+
 use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;

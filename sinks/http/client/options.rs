@@ -209,6 +209,9 @@ impl ClientOptions {
         let mut secrets = Vec::new();
         for (name, value) in &self.headers {
             let parsed = header_name("header", name)?;
+            if holds_credentials(&parsed) {
+                secrets.extend(parts(value, [' ', ';', ',']));
+            }
             headers.insert(parsed, secret_value("header", name, value)?);
             secrets.push(value.clone());
         }
@@ -231,6 +234,11 @@ impl ClientOptions {
             let value = secret_value("basic_auth", "authorization", &format!("Basic {encoded}"))?;
             headers.insert(header::AUTHORIZATION, value);
             secrets.extend([encoded, password.clone()]);
+        }
+        // Servers like to repeat the URL that they do not know.
+        if let Some((_, query)) = self.url.split_once('?') {
+            secrets.extend(parts(query, ['&', ';', '#']));
+            secrets.push(query.to_owned());
         }
         // To blot out every "a" of a text hides nothing.
         secrets.retain(|secret| secret.len() >= 4);
@@ -260,6 +268,14 @@ pub(in crate::http) fn header_name(option: &'static str, name: &str) -> Result<H
         return option_error(option, format!("{parsed} is set by the sink itself; leave it out"));
     }
     Ok(parsed)
+}
+
+/// The parts of a text that may be secrets by themselves: `abc` of `ApiKey abc` and of `key=abc`. Short ones are
+/// words like `Bearer`, and a diagnostic without those is hard to read.
+fn parts<'t>(text: &'t str, between: [char; 3]) -> impl Iterator<Item = String> + 't {
+    let long = |part: &&str| part.len() >= 8;
+    let both = |part: &'t str| [Some(part), part.split_once('=').map(|(_, value)| value)];
+    text.split(between).flat_map(both).flatten().filter(long).map(str::to_owned)
 }
 
 fn secret_value(option: &'static str, name: &str, value: &str) -> Result<HeaderValue, HttpConfigError> {
