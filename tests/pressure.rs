@@ -76,6 +76,8 @@ fn under_pressure_protected_levels_pass_and_when_it_is_over_everything_does() {
     for n in 0..60u64 {
         if n % 2 == 0 { error!(logger, "bad", n) } else { info!(logger, "usual", n) }
     }
+    // The fill level is looked at some times a second.
+    std::thread::sleep(std::time::Duration::from_millis(60));
     gate.open();
     engine.flush(LONG).unwrap();
     let filtered = engine.ledger().filtered["pressure"];

@@ -58,6 +58,7 @@ fn test() -> Result<(), Failure> {
     Step::cargo("fmt --all --check").run()?;
     Step::cargo("clippy --workspace --all-targets --all-features -- -D warnings").run()?;
     Step::cargo("test --workspace --all-features").run()?;
+    servers::run()?;
     topologies()?;
     loom::models()?;
     // The lean build must not lean on a feature.
