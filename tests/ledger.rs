@@ -594,7 +594,9 @@ fn a_sink_whose_queue_overflows_counts_what_it_lost() {
         };
         let (ledger, _) = run_and_check(&Plan { sinks: vec![sink], ..smooth() });
         let sink = ledger.sink("scripted-0").unwrap();
-        assert!(sink.dropped.contains_key("queue_full"), "{overflow:?}: {ledger}");
+        // Whether a worker that waits for room waits in vain is a matter of time.
+        let must_lose = !matches!(overflow, Overflow::Block(_));
+        assert!(!must_lose || sink.dropped.contains_key("queue_full"), "{overflow:?}: {ledger}");
         assert_eq!(ledger.sink("memory").unwrap().delivered, 1_500, "no other sink suffers");
     }
 }
