@@ -134,7 +134,7 @@ impl EngineBuilder {
     }
 
     /// The lowest level that is logged; can be changed while running. Default INFO, or the level of
-    /// the configured level filter. A level filter that is the only filter is asked at the log
+    /// the configured level filter if that is lower. A level filter that is the only filter is asked at the log
     /// call itself, so what it drops is not even submitted; with a `level` set here it stays a
     /// stage of its own, which counts.
     pub fn level(mut self, level: Level) -> Self {
@@ -339,10 +339,13 @@ impl EngineBuilder {
     fn hoist_level(&mut self) {
         let levels = self.stages.filters.iter().filter_map(|filter| filter.min_level());
         let Some(lowest) = levels.min().filter(|_| !self.level_is_given) else { return };
-        self.config.level = lowest;
         if let [_] = self.stages.filters[..] {
             self.stages.filters.clear();
+            self.config.level = lowest;
             self.config.level_floor = Some(lowest);
+        } else {
+            // What it is to decide about has to be submitted.
+            self.config.level = self.config.level.min(lowest);
         }
     }
 
