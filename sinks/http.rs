@@ -3,6 +3,7 @@
 mod body;
 pub(crate) mod client;
 mod config;
+pub mod internals;
 pub(crate) mod response;
 mod signature;
 

@@ -20,6 +20,8 @@
 //! | [`MemorySink`] | memory, for tests | |
 //! | [`NullSink`] | nowhere, for measurements | |
 //!
+//! For other destinations there is the guide `sink_guide`.
+//!
 //! Users depend on the crate `logwheel`, which re-exports all of this.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -39,6 +41,8 @@ mod pretty;
 mod progress;
 mod retry;
 mod rotation;
+#[cfg(feature = "http")]
+pub mod sink_guide;
 mod spool;
 mod stdout;
 #[cfg(any(test, feature = "testing"))]
@@ -48,6 +52,9 @@ pub mod testing;
 pub use cloudwatch::{CloudWatchConfigError, CloudWatchSink, CloudWatchSinkBuilder};
 pub use file::FileSink;
 pub use hash_chain::{ChainBreak, ChainFault, ChainReport, log_files, verify_chain, verify_chain_with_key};
+#[cfg(feature = "http")]
+#[doc(hidden)]
+pub use http::internals as http_internals;
 #[cfg(feature = "http")]
 pub use http::{HttpCompression, HttpConfigError, HttpFormat, HttpSignature, HttpSink, HttpSinkBuilder, HttpTimeouts};
 #[cfg(feature = "loki")]

@@ -1,4 +1,4 @@
-//! What the benches share: the process's CPU time.
+//! What the benches share: CPU times and percentiles.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 use std::time::Duration;
@@ -6,6 +6,12 @@ use std::time::Duration;
 /// User and system time of this process so far.
 pub fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// User and system time of this thread so far.
+pub fn thread_cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 

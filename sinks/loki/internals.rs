@@ -1,7 +1,7 @@
-//! Two functions for fuzz targets, which see no private items.
+//! For fuzz targets and benches, which see no private items.
 
 use super::answer::{Sent, Verdict, classify};
-use super::encode::{Encoder, Line, Protobuf};
+use super::encode::{Encoder, Json, Line, Protobuf};
 
 /// A line: time, text, structured metadata.
 pub type PushedLine<'a> = (u64, &'a [u8], &'a [(&'a str, &'a str)]);
@@ -9,7 +9,16 @@ pub type PushedLine<'a> = (u64, &'a [u8], &'a [(&'a str, &'a str)]);
 /// The protobuf of a push with one stream, not compressed.
 #[must_use]
 pub fn encode_push(labels: &[(String, String)], lines: &[PushedLine<'_>]) -> Vec<u8> {
-    let mut encoder = Encoder::Protobuf(Protobuf::default());
+    encode(Encoder::Protobuf(Protobuf::default()), labels, lines)
+}
+
+/// The same as JSON.
+#[must_use]
+pub fn encode_json_push(labels: &[(String, String)], lines: &[PushedLine<'_>]) -> Vec<u8> {
+    encode(Encoder::Json(Json::default()), labels, lines)
+}
+
+fn encode(mut encoder: Encoder, labels: &[(String, String)], lines: &[PushedLine<'_>]) -> Vec<u8> {
     encoder.begin(&labels.to_vec());
     for &(timestamp, text, metadata) in lines {
         encoder.push(Line { timestamp, text: [text, b""], metadata });
