@@ -56,6 +56,14 @@ impl<T> Mutex<T> {
         MutexGuard(Some(self.0.lock().expect("a panic ends the model")))
     }
 
+    pub(crate) fn try_lock_until(&self, _: Instant) -> Option<MutexGuard<'_, T>> {
+        Some(self.lock())
+    }
+
+    pub(crate) fn try_lock_for(&self, _: Duration) -> Option<MutexGuard<'_, T>> {
+        Some(self.lock())
+    }
+
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
     }
