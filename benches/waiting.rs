@@ -34,6 +34,17 @@ fn idle(wait: Wait, seconds: u64) -> f64 {
     (cpu_time() - cpu).as_secs_f64() / begin.elapsed().as_secs_f64()
 }
 
+/// Lets time pass: short pauses without sleep, which would let the caller's own caches go cold.
+fn pass(pause: Duration) {
+    if pause >= Duration::from_millis(1) {
+        return thread::sleep(pause);
+    }
+    let until = Instant::now() + pause;
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+}
+
 /// How long single events wait until they have passed the last stage, with a pause before each.
 fn delays(wait: Wait, pause: Duration, events: usize) -> Vec<Duration> {
     let (done, dispatched) = mpsc::channel();
@@ -46,7 +57,7 @@ fn delays(wait: Wait, pause: Duration, events: usize) -> Vec<Duration> {
     let logger = engine.logger("delay");
     let mut delays: Vec<Duration> = (0..events)
         .map(|n| {
-            thread::sleep(pause);
+            pass(pause);
             let logged = Instant::now();
             info!(logger, "a single event", n);
             dispatched.recv_timeout(LONG).expect("it arrives").duration_since(logged)
@@ -92,7 +103,9 @@ fn main() {
     }
     println!("\nFrom a single call to the end of the last stage, after a pause (p50 / p99 / longest):");
     for (name, wait) in WAITS {
-        for (pause, events) in [(Duration::from_millis(20), 200), (Duration::from_millis(1_500), 6)] {
+        let pauses =
+            [(Duration::from_micros(100), 5_000), (Duration::from_millis(20), 200), (Duration::from_millis(1_500), 6)];
+        for (pause, events) in pauses {
             let delays = delays(wait, pause, events);
             let [median, p99, longest] = [0.5, 0.99, 1.0].map(|share| percentile(&delays, share));
             println!("  {name:9} after {pause:8.1?}: {median:9.1?} / {p99:9.1?} / {longest:9.1?}");
