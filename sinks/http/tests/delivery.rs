@@ -1,4 +1,4 @@
-//! What must not come back from fapilog (STORIES, section B), and proxies.
+//! What must not come back from fapilog, and proxies.
 
 use super::*;
 
