@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use logwheel::{Engine, Event, Lanes, Logger, MemorySink, OnFull, info};
+use logwheel::{Engine, Event, Lanes, Logger, MemorySink, OnFull, Wait, info};
 use support::{
     FusedWorkers, Gate, LONG, assert_each_thread_in_order, private_lanes, small, thread_and_number, wait_until,
 };
@@ -235,5 +235,42 @@ fn what_waits_behind_a_long_backlog_is_not_overtaken() {
         let order: Vec<u64> = thread_and_number(&handle.lines()).into_iter().map(|(thread, _)| thread).collect();
         assert_eq!(order.len() as u64, 2 * BACKLOG + 2);
         assert!(order.is_sorted(), "own lanes {own_lanes}: {:?}", order.iter().position(|thread| *thread == 2));
+    }
+}
+
+#[test]
+fn a_lane_that_has_just_been_made_is_known_before_what_was_logged_after_its_first_event() {
+    const ENGINES: u64 = 30;
+    const LANES: u64 = 40;
+    for _ in 0..ENGINES {
+        let memory = MemorySink::new();
+        let handle = memory.handle();
+        let engine = small().on_full(OnFull::Block).reserved_lanes(0).promote_after(u32::MAX);
+        let engine = engine.wait(Wait::BusySpin).sink(memory).build().unwrap();
+        let logger = engine.logger("t");
+        let done = AtomicU64::new(0);
+        let logged: Vec<AtomicU64> = (0..LANES).map(|_| AtomicU64::new(0)).collect();
+        thread::scope(|scope| {
+            for n in 0..LANES {
+                let (engine, done, logged) = (&engine, &done, &logged[n as usize]);
+                scope.spawn(move || {
+                    engine.attach_thread().unwrap();
+                    info!(engine.logger("t"), "m", thread = 0, n = 2 * n);
+                    logged.store(1, Ordering::Release);
+                    // Keeps its lane, so that the next thread gets a new one.
+                    while done.load(Ordering::Acquire) == 0 {
+                        thread::sleep(std::time::Duration::from_millis(1));
+                    }
+                });
+                while logged.load(Ordering::Acquire) == 0 {
+                    std::hint::spin_loop();
+                }
+                info!(logger, "m", thread = 0, n = 2 * n + 1);
+            }
+            done.store(1, Ordering::Release);
+        });
+        assert!(engine.shutdown(LONG).complete);
+        let numbers: Vec<u64> = thread_and_number(&handle.lines()).into_iter().map(|(_, n)| n).collect();
+        assert!(numbers.len() as u64 == 2 * LANES && numbers.is_sorted(), "{numbers:?}");
     }
 }

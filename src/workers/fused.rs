@@ -82,10 +82,12 @@ impl FusedWorker {
     /// Runs until told to stop, then until the lanes are empty.
     pub(crate) fn run(mut self) {
         loop {
+            // Before the tasks: whatever was logged until now, its lane is known then.
+            let now = self.intake.clock.now();
             while let Some(task) = self.inbox.pop() {
                 self.lanes.attend_to(task, |_| {});
             }
-            let round = self.round();
+            let round = self.round(now);
             while let Some(flush) = self.lanes.finished_flush() {
                 self.road.release_held(true);
                 flush.worker_done();
@@ -102,8 +104,7 @@ impl FusedWorker {
         self.road.stop();
     }
 
-    fn round(&mut self) -> Round {
-        let now = self.intake.clock.now();
+    fn round(&mut self, now: u64) -> Round {
         self.road.wall.renew(now);
         let road = &mut self.road;
         let round = self.lanes.round(now, usize::MAX, |_, lane, slot| road.carry(lane.reader.state(), slot));

@@ -23,7 +23,8 @@ impl Merge {
     /// The lane whose turn it is, and the tick up to which it may go on by itself. Nothing when
     /// all that is left is younger than `horizon`.
     ///
-    /// The horizon is a reading of the clock from before the first lane was polled. An event that
+    /// The horizon is a reading of the clock from before new lanes were taken in and the first lane
+    /// was polled. An event that
     /// was logged after another one (by a thread that knew of it) has a younger tick; if the
     /// younger one is not beyond the horizon, the older one was published before the polling
     /// began, and was seen, unless it lies behind a full window: then the horizon is moved back to

@@ -69,10 +69,12 @@ impl FilterWorker {
                 self.waiting.wait(&self.inbox);
                 continue;
             };
+            // Before the tasks: whatever was logged until now, its lane is known then.
+            let now = self.intake.clock.now();
             while let Some(task) = self.inbox.pop() {
                 self.lanes.attend_to(task, |change| tray.changes.push(change));
             }
-            let round = self.round(&mut tray);
+            let round = self.round(now, &mut tray);
             self.gate.release_held(&mut tray, false);
             while let Some(flush) = self.lanes.finished_flush() {
                 self.gate.release_held(&mut tray, true);
@@ -98,8 +100,7 @@ impl FilterWorker {
         self.gate.filtering.stop();
     }
 
-    fn round(&mut self, tray: &mut Tray) -> Round {
-        let now = self.intake.clock.now();
+    fn round(&mut self, now: u64, tray: &mut Tray) -> Round {
         self.gate.wall.renew(now);
         let gate = &mut self.gate;
         let round = self.lanes.round(now, TRAY_EVENTS, |position, lane, slot| {
