@@ -13,6 +13,8 @@ use crate::sync::Arc;
 #[derive(Default)]
 pub(super) struct Lines {
     batch: Batch,
+    /// For values that are no text.
+    cell: String,
     /// Which sinks get each line, a bit for each; empty where every line goes to the same ones.
     masks: Vec<u64>,
 }
@@ -51,8 +53,8 @@ impl Lines {
             match event.get(field) {
                 Some(Value::Str(text)) => self.batch.set_cell(column, text),
                 Some(value) => {
-                    if let Some(text) = text_of(&value) {
-                        self.batch.set_cell(column, &text);
+                    if write_value(&value, &mut self.cell) {
+                        self.batch.set_cell(column, &self.cell);
                     }
                 }
                 // Not a field, but something to tell streams apart by.
@@ -103,10 +105,9 @@ impl Lines {
     }
 }
 
-/// A value as the text of a cell; none for null and for what a redactor would not want to see
-/// unformatted.
-fn text_of(value: &Value<'_>) -> Option<String> {
-    let mut text = String::new();
+/// Writes a value as the text of a cell. `false` for null, which is none.
+fn write_value(value: &Value<'_>, text: &mut String) -> bool {
+    text.clear();
     let written = match value {
         Value::Bool(value) => write!(text, "{value}"),
         Value::Char(value) => write!(text, "{value}"),
@@ -120,9 +121,9 @@ fn text_of(value: &Value<'_>) -> Option<String> {
         Value::Json(json) => write!(text, "{json}"),
         Value::Bytes(bytes) => write!(text, "{}", String::from_utf8_lossy(bytes)),
         Value::Cut { kept, .. } => write!(text, "{}", String::from_utf8_lossy(kept)),
-        _ => return None,
+        _ => return false,
     };
-    written.ok().map(|()| text)
+    written.is_ok()
 }
 
 impl Dispatch {

@@ -1,11 +1,9 @@
 //! Stages do not allocate per event once they have run for a while. A binary of its own, for its
 //! allocator.
-#![allow(unsafe_code)]
 
+mod counting;
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
 use logwheel_core::{Enricher, Enrichment, Event, EventBuffers, Filter, Level, Value};
@@ -15,49 +13,6 @@ use logwheel_stages::{
     StaticFields, TraceSampling,
 };
 use support::{SECOND, START, TestEvent};
-
-/// Counts what each thread takes and gives back, so that a test sees its own calls only.
-struct Counting;
-
-thread_local! {
-    // Constant and without destructor: reading it never allocates.
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    CALLS.with(|calls| calls.set(calls.get() + 1));
-}
-
-// SAFETY: every call is handed to the system's allocator as it came; counting touches no memory
-// but a thread-local number.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `alloc_zeroed`.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `realloc`.
-        unsafe { System.realloc(memory, layout, new_size) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Events of the kind that a service logs, each with a key of its own.
 fn events(n: u64) -> Vec<TestEvent> {
@@ -89,9 +44,9 @@ fn calls_per_events(mut work: impl FnMut(&mut Event<'_>) -> bool) -> u64 {
             let mut event = event.clone();
             event.timestamp += round * 3 * SECOND;
             calls += event.open_in(&mut buffers, |event| {
-                let before = CALLS.get();
+                let before = counting::calls();
                 let counts = work(event);
-                if counts { CALLS.get() - before } else { 0 }
+                if counts { counting::calls() - before } else { 0 }
             });
         }
     }

@@ -1,44 +1,11 @@
 //! Redactors do not allocate where nothing matches. A binary of its own, for its allocator.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
 
+use counting::calls;
 use logwheel_core::wire::encode_named;
 use logwheel_core::{Event, EventBuffers, Level, Record, Redactor, Shape, Value};
 use logwheel_stages::{FieldBlocker, FieldMask, PresetMask, RedactPreset, RegexMask, StringTruncate, UrlCredentials};
-
-/// Counts what each thread takes, so that a test sees its own calls only.
-struct Counting;
-
-thread_local! {
-    // Constant and without destructor: reading it never allocates.
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed to the system's allocator as it came; counting touches no memory
-// but a thread-local number.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.set(CALLS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        CALLS.set(CALLS.get() + 1);
-        // SAFETY: the caller keeps the contract of `realloc`.
-        unsafe { System.realloc(memory, layout, new_size) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// How often redacting events takes memory, once the redactor is warm.
 fn allocations(redactor: &mut dyn Redactor, fields: &[(&str, Value<'_>)]) -> u64 {
@@ -60,9 +27,9 @@ fn allocations(redactor: &mut dyn Redactor, fields: &[(&str, Value<'_>)]) -> u64
         redactor.redact(&mut event).unwrap();
     };
     (0..10).for_each(|_| redact());
-    let before = CALLS.get();
+    let before = calls();
     (0..1_000).for_each(|_| redact());
-    CALLS.get() - before
+    calls() - before
 }
 
 fn redactors() -> Vec<Box<dyn Redactor>> {
