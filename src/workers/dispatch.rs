@@ -52,11 +52,9 @@ impl Lines {
         for (column, field) in plan.columns.iter().enumerate() {
             match event.get(field) {
                 Some(Value::Str(text)) => self.batch.set_cell(column, text),
-                Some(value) => {
-                    if write_value(&value, &mut self.cell) {
-                        self.batch.set_cell(column, &self.cell);
-                    }
-                }
+                Some(value) if write_value(&value, &mut self.cell) => self.batch.set_cell(column, &self.cell),
+                // Null is no label.
+                Some(_) => {}
                 // Not a field, but something to tell streams apart by.
                 None if field == "logger" => self.batch.set_cell(column, event.logger()),
                 None => {}

@@ -2,7 +2,7 @@
 
 mod counting;
 
-use counting::calls;
+use counting::taken;
 use logwheel_core::wire::encode_named;
 use logwheel_core::{Event, EventBuffers, Level, Record, Redactor, Shape, Value};
 use logwheel_stages::{FieldBlocker, FieldMask, PresetMask, RedactPreset, RegexMask, StringTruncate, UrlCredentials};
@@ -27,9 +27,9 @@ fn allocations(redactor: &mut dyn Redactor, fields: &[(&str, Value<'_>)]) -> u64
         redactor.redact(&mut event).unwrap();
     };
     (0..10).for_each(|_| redact());
-    let before = calls();
+    let before = taken();
     (0..1_000).for_each(|_| redact());
-    calls() - before
+    taken() - before
 }
 
 fn redactors() -> Vec<Box<dyn Redactor>> {
