@@ -15,7 +15,8 @@ const MIN_TEXT: usize = 64;
 const SECTIONS: [&str; 4] = ["context", "diagnostics", "data", "metadata"];
 const MARKS: [&str; 3] = ["_truncated", "_original_size", "_heavily_truncated"];
 /// Kept like preserved fields, after them: without them a receiver counts gaps that are none, or
-/// takes a masked event for a whole one.
+/// takes a masked event for a whole one. The engine's own are short; a longer value of such a name
+/// came in raw JSON, and must not cost what the user listed its room.
 const ENGINE_FIELDS: [&str; 3] = ["_seq", "_redaction_failed", "_damaged"];
 
 /// Takes lines apart and puts what fits together; its memory is used again for the next one.
@@ -202,7 +203,7 @@ impl Shrinker {
         for at in from..end {
             let member = &members[at];
             let name = name(text, member);
-            match self.role(&name, preserve) {
+            match self.role(&name, member, preserve) {
                 // Ours take their place.
                 _ if MARKS.contains(&&*name) => {}
                 Role::Plain if is_object(text, member) && SECTIONS.contains(&&*name) => {
@@ -217,7 +218,7 @@ impl Shrinker {
                     self.reader.members(text, place, members);
                     for member in members.drain(end..) {
                         let name = self::name(text, &member);
-                        let role = self.role(&name, preserve);
+                        let role = self.role(&name, &member, preserve);
                         if !(diagnostics && MARKS.contains(&&*name)) {
                             self.add(&member, role);
                         }
@@ -236,8 +237,9 @@ impl Shrinker {
     }
 
     /// What a member of this name is. Only the first of a name is preserved.
-    fn role(&mut self, name: &str, preserve: &[String]) -> Role {
-        let engine = || ENGINE_FIELDS.iter().position(|field| *field == name).map(|at| preserve.len() + at);
+    fn role(&mut self, name: &str, member: &Member, preserve: &[String]) -> Role {
+        let short = member.span.end - member.value.start <= MIN_TEXT;
+        let engine = || ENGINE_FIELDS.iter().position(|field| short && *field == name).map(|at| preserve.len() + at);
         let Some(rank) = preserve.iter().position(|field| field == name).or_else(engine) else { return Role::Plain };
         if self.seen.len() <= rank {
             self.seen.resize(rank + 1, false);
