@@ -31,7 +31,7 @@ impl Out for Vec<u8> {
     }
 }
 
-mod tag {
+pub(crate) mod tag {
     pub const NULL: u8 = 0;
     pub const FALSE: u8 = 1;
     pub const TRUE: u8 = 2;
@@ -50,6 +50,12 @@ mod tag {
     pub const SHORT_STR: u8 = 15;
     /// No value: a time before the first one.
     pub const TIME: u8 = 16;
+}
+
+/// Whether an encoded value is raw JSON, or was cut and may have been.
+#[inline]
+pub(crate) fn may_be_json(wire: &[u8]) -> bool {
+    matches!(wire.first(), Some(&(tag::JSON | tag::CUT)))
 }
 
 /// The longest name of a field, in bytes; a longer one is cut.
@@ -278,9 +284,24 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When the bytes are no encoding.
     pub fn name(&mut self) -> Result<&'a str, WireError> {
-        let length = usize::from(u16::from_le_bytes(self.take()?));
-        let name = self.slice(length)?;
+        let name = self.unchecked_name()?;
         std::str::from_utf8(name).map_err(|_| self.damaged())
+    }
+
+    /// As [`name`](Self::name), as bytes, which are UTF-8 all the same.
+    #[inline]
+    pub(crate) fn checked_name(&mut self) -> Result<&'a [u8], WireError> {
+        let name = self.unchecked_name()?;
+        if !name.is_ascii() {
+            std::str::from_utf8(name).map_err(|_| self.damaged())?;
+        }
+        Ok(name)
+    }
+
+    #[inline]
+    fn unchecked_name(&mut self) -> Result<&'a [u8], WireError> {
+        let length = usize::from(u16::from_le_bytes(self.take()?));
+        self.slice(length)
     }
 
     fn short_text(&mut self) -> Result<&'a [u8], WireError> {

@@ -26,6 +26,8 @@ pub struct Paths {
     path_of: Vec<usize>,
     /// Where a search begins: at the start of each path, and behind each `**` there.
     starts: Vec<Place>,
+    /// A bit for each letter that a path's last name may end with: see [`Paths::may_end_at`].
+    ends: u32,
     pub case_insensitive: bool,
 }
 
@@ -59,6 +61,7 @@ impl Paths {
                     name => Segment::Name(name.into(), position(name)),
                 });
             }
+            paths.ends |= ends_of(paths.segments.last());
             paths.segments.push(Segment::End);
             paths.path_of.resize(paths.segments.len(), number);
             let mut starts = std::mem::take(&mut paths.starts);
@@ -76,14 +79,21 @@ impl Paths {
 
     /// Whether a path may be complete at a name that comes last, told from the path's end alone: for
     /// most names the answer is no, and costs next to nothing.
-    pub fn may_end_at(&self, name: &str) -> bool {
+    #[inline]
+    pub fn may_end_at(&self, name: &[u8]) -> bool {
+        // Upper and lower case have the same low bits.
+        let never = name.last().is_some_and(|last| last.is_ascii() && self.ends >> (last & 31) & 1 == 0);
+        !never && self.compare_ends(name)
+    }
+
+    fn compare_ends(&self, name: &[u8]) -> bool {
         // Before each `End` is the last name; a path has at least one.
         let mut ends = (1..self.segments.len()).filter(|end| self.segments[*end] == Segment::End);
         ends.any(|end| match &self.segments[end - 1] {
             Segment::Name(last, _) => match name.len().checked_sub(last.len()) {
                 _ if self.case_insensitive && !(name.is_ascii() && last.is_ascii()) => true,
                 None => false,
-                Some(front) => name.as_bytes()[front..].eq_ignore_ascii_case(last.as_bytes()),
+                Some(front) => name[front..].eq_ignore_ascii_case(last.as_bytes()),
             },
             Segment::Any | Segment::AnyDepth | Segment::End => true,
         })
@@ -168,6 +178,15 @@ impl Paths {
             }
             place.0 += 1;
         }
+    }
+}
+
+/// The bits of the last letters of names that this segment stands for: all for a wildcard, and for a
+/// name in which case is more than a bit.
+fn ends_of(segment: Option<&Segment>) -> u32 {
+    match segment {
+        Some(Segment::Name(name, _)) if name.is_ascii() => name.bytes().last().map_or(0, |last| 1 << (last & 31)),
+        _ => u32::MAX,
     }
 }
 
