@@ -26,8 +26,10 @@ pub struct Paths {
     path_of: Vec<usize>,
     /// Where a search begins: at the start of each path, and behind each `**` there.
     starts: Vec<Place>,
-    /// A bit for each letter that a path's last name may end with: see [`Paths::may_end_at`].
-    ends: u32,
+    /// The last name of each path, `None` for a wildcard: see [`Paths::may_end_at`].
+    ends: Vec<Option<Box<str>>>,
+    /// A bit for each letter that those end with.
+    end_letters: u32,
     pub case_insensitive: bool,
 }
 
@@ -61,7 +63,12 @@ impl Paths {
                     name => Segment::Name(name.into(), position(name)),
                 });
             }
-            paths.ends |= ends_of(paths.segments.last());
+            let end = match paths.segments.last() {
+                Some(Segment::Name(name, _)) => Some(name.clone()),
+                _ => None,
+            };
+            paths.end_letters |= letters(end.as_deref());
+            paths.ends.push(end);
             paths.segments.push(Segment::End);
             paths.path_of.resize(paths.segments.len(), number);
             let mut starts = std::mem::take(&mut paths.starts);
@@ -82,20 +89,19 @@ impl Paths {
     #[inline]
     pub fn may_end_at(&self, name: &[u8]) -> bool {
         // Upper and lower case have the same low bits.
-        let never = name.last().is_some_and(|last| last.is_ascii() && self.ends >> (last & 31) & 1 == 0);
+        let never = name.last().is_some_and(|last| last.is_ascii() && self.end_letters >> (last & 31) & 1 == 0);
         !never && self.compare_ends(name)
     }
 
     fn compare_ends(&self, name: &[u8]) -> bool {
-        // Before each `End` is the last name; a path has at least one.
-        let mut ends = (1..self.segments.len()).filter(|end| self.segments[*end] == Segment::End);
-        ends.any(|end| match &self.segments[end - 1] {
-            Segment::Name(last, _) => match name.len().checked_sub(last.len()) {
-                _ if self.case_insensitive && !(name.is_ascii() && last.is_ascii()) => true,
-                None => false,
-                Some(front) => name[front..].eq_ignore_ascii_case(last.as_bytes()),
-            },
-            Segment::Any | Segment::AnyDepth | Segment::End => true,
+        self.ends.iter().any(|end| {
+            let Some(end) = end else { return true };
+            if self.case_insensitive && !(name.is_ascii() && end.is_ascii()) {
+                return true;
+            }
+            // The whole name, or what is behind a dot.
+            let Some(front) = name.len().checked_sub(end.len()) else { return false };
+            (front == 0 || name[front - 1] == b'.') && name[front..].eq_ignore_ascii_case(end.as_bytes())
         })
     }
 
@@ -181,11 +187,10 @@ impl Paths {
     }
 }
 
-/// The bits of the last letters of names that this segment stands for: all for a wildcard, and for a
-/// name in which case is more than a bit.
-fn ends_of(segment: Option<&Segment>) -> u32 {
-    match segment {
-        Some(Segment::Name(name, _)) if name.is_ascii() => name.bytes().last().map_or(0, |last| 1 << (last & 31)),
+/// The bit of a name's last letter; all for a wildcard, and for a name in which case is more than a bit.
+fn letters(end: Option<&str>) -> u32 {
+    match end {
+        Some(name) if name.is_ascii() => name.bytes().last().map_or(0, |last| 1 << (last & 31)),
         _ => u32::MAX,
     }
 }
