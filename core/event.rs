@@ -378,7 +378,7 @@ impl<'a> Event<'a> {
             return Some(());
         }
         let mut reader = Reader::new(self.record.context);
-        let logger = reader.name().ok()?;
+        let logger = reader.checked_name().ok()?;
         self.buffers.logger = Span { at: 2, len: logger.len() as u32 };
         self.index_named(Source::Context, reader)
     }

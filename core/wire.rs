@@ -251,14 +251,27 @@ impl<'a> Reader<'a> {
     /// When the bytes are no encoding.
     #[inline]
     pub fn skip_value(&mut self) -> Result<(), WireError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = match *rest {
+            [tag::U64 | tag::I64 | tag::F64, ..] => 8,
+            [tag::SHORT_STR, length, ..] => 1 + usize::from(length),
+            _ => return self.skip_unusual(),
+        };
+        if length >= rest.len() {
+            return Err(self.damaged());
+        }
+        self.at += 1 + length;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn skip_unusual(&mut self) -> Result<(), WireError> {
         let [tag] = self.take()?;
         let length = match tag {
             tag::NULL | tag::FALSE | tag::TRUE => 0,
-            tag::I64 | tag::U64 | tag::F64 => 8,
             tag::I128 | tag::U128 => 16,
             tag::DURATION => 12,
             tag::CHAR | tag::F32 => 4,
-            tag::SHORT_STR => return self.short_text().map(drop),
             tag::STR | tag::JSON | tag::BYTES => return self.text().map(drop),
             tag::CUT => {
                 self.take::<4>()?;
