@@ -22,23 +22,6 @@ pub fn push_string(out: &mut Vec<u8>, text: &[u8]) -> u64 {
     replaced
 }
 
-/// As [`push_string`], for the first `len` of `bytes`. Where enough of others come behind them, a
-/// short text is looked at and copied as one block.
-#[inline]
-pub fn push_string_before(out: &mut Vec<u8>, bytes: &[u8], len: usize) -> u64 {
-    match bytes.first_chunk::<16>() {
-        Some(block) if len <= block.len() && plain_prefix_of_block(block) >= len => {
-            out.push(b'"');
-            let end = out.len() + len;
-            out.extend_from_slice(block);
-            out.truncate(end);
-            out.push(b'"');
-            0
-        }
-        _ => push_string(out, &bytes[..len]),
-    }
-}
-
 /// As [`push_string`], without the quotes.
 pub fn push_escaped(out: &mut Vec<u8>, text: &[u8]) -> u64 {
     let mut rest = text;
@@ -109,15 +92,6 @@ fn special_bits(word: u64) -> u64 {
     (word | control | quote | backslash) & TOPS
 }
 
-/// As [`plain_prefix`], for a block.
-#[inline]
-fn plain_prefix_of_block(block: &[u8; 16]) -> usize {
-    let word = u128::from_le_bytes(*block);
-    let (low, high) = (special_bits(word as u64), special_bits((word >> 64) as u64));
-    let both = u128::from(low) | u128::from(high) << 64;
-    both.trailing_zeros() as usize / 8
-}
-
 /// How many bytes at the front are ASCII and need no escaping: eight at a time.
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
@@ -175,14 +149,6 @@ mod tests {
             prop_oneof![any::<u8>(), Just(b'"'), Just(b'\\'), Just(0x1f), Just(0x20), 0x80..=0xffu8], 0..40)) {
             let slow = bytes.iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\' || *b >= 0x80).unwrap_or(bytes.len());
             prop_assert_eq!(plain_prefix(&bytes), slow);
-            if let Some(block) = bytes.first_chunk::<16>() {
-                prop_assert_eq!(plain_prefix_of_block(block), slow.min(16));
-            }
-            for len in 0..=bytes.len() {
-                let (mut whole, mut part) = (Vec::new(), Vec::new());
-                let replaced = (push_string(&mut part, &bytes[..len]), push_string_before(&mut whole, &bytes, len));
-                prop_assert_eq!((replaced.0, part), (replaced.1, whole));
-            }
         }
     }
 }

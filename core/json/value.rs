@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::envelope::may_be_reserved;
-use super::text::{push_string, push_string_before};
+use super::text::push_string;
 use crate::Value;
 use crate::wire::{Reader, tag};
 
@@ -30,12 +30,10 @@ impl EncodeCounts {
             (tag::F64, Some(word)) => self.push_float(out, f64::from_le_bytes(*word), f64::is_finite),
             (tag::TRUE, _) => out.extend_from_slice(b"true"),
             (tag::FALSE, _) => out.extend_from_slice(b"false"),
-            (tag::SHORT_STR, _) => match rest.split_first() {
-                Some((len, rest)) if rest.len() >= usize::from(*len) => {
-                    self.invalid_utf8 += push_string_before(out, rest, usize::from(*len));
-                }
-                _ => out.extend_from_slice(b"null"),
-            },
+            (tag::SHORT_STR, _) => {
+                let text = rest.split_first().and_then(|(len, rest)| rest.get(..usize::from(*len)));
+                self.invalid_utf8 += push_string(out, text.unwrap_or_default());
+            }
             _ => self.push_unusual(wire, out),
         }
     }
