@@ -15,7 +15,15 @@ pub struct JsonEncoder {
     head: Head,
     logger: LoggerText,
     seq: SeqText,
+    sections: Sections,
     counts: EncodeCounts,
+}
+
+/// Members of a `v1_1` line that wait for those of the section before.
+#[derive(Debug, Default)]
+struct Sections {
+    diagnostics: Vec<u8>,
+    data: Vec<u8>,
 }
 
 impl Default for JsonEncoder {
@@ -34,6 +42,7 @@ impl JsonEncoder {
             head: Head::new(envelope),
             logger: LoggerText::default(),
             seq: SeqText::default(),
+            sections: Sections::default(),
             counts: EncodeCounts::default(),
         }
     }
@@ -44,15 +53,24 @@ impl JsonEncoder {
         self.counts
     }
 
+    /// Lets go of memory beyond about `bytes`, which an unusual event left behind.
+    pub fn trim(&mut self, bytes: usize) {
+        for section in [&mut self.sections.diagnostics, &mut self.sections.data] {
+            if section.capacity() > bytes {
+                *section = Vec::new();
+            }
+        }
+    }
+
     /// Appends the event to `out` as one line of JSON without its newline.
     pub fn encode(&mut self, event: &Event<'_>, identity: Option<Identity>, out: &mut Vec<u8>) {
-        let Self { envelope, templates, head, logger, seq, counts } = self;
+        let Self { envelope, templates, head, logger, seq, sections, counts } = self;
         let template = templates.of(event, *envelope);
         let mut line = Line { event, template, seq, identity, counts, out };
         head.push(event.timestamp(), event.level(), line.out);
         match envelope {
             Envelope::Flat => line.flat(logger),
-            Envelope::V1_1 => line.v1_1(logger),
+            Envelope::V1_1 => line.v1_1(logger, sections),
         }
     }
 }
@@ -78,25 +96,42 @@ impl Line<'_, '_> {
         }
         for field in self.event.raw_fields() {
             self.out.push(b',');
-            self.member(&field, true);
+            push_member(self.event, self.template, &field, true, self.counts, self.out);
         }
         self.marks(true);
         self.out.push(b'}');
     }
 
     #[inline]
-    fn v1_1(&mut self, logger: &mut LoggerText) {
+    fn v1_1(&mut self, logger: &mut LoggerText, sections: &mut Sections) {
         let has_trace = self.event.trace().is_some();
-        let is_context = |field: &RawField<'_>| is_of_context(field.name) && !(has_trace && is_of_trace(field.name));
+        let Sections { diagnostics, data } = sections;
+        diagnostics.clear();
+        data.clear();
         self.message();
         self.out.extend_from_slice(b",\"context\":{");
         push_trace(self.event, self.out);
-        self.members(!has_trace, is_context);
+        let mut context_is_empty = !has_trace;
+        for field in self.event.raw_fields() {
+            let is_context = is_of_context(field.name) && !(has_trace && is_of_trace(field.name));
+            let (section, is_first) = match field.layer {
+                _ if is_context => (&mut *self.out, std::mem::take(&mut context_is_empty)),
+                Layer::Added => (&mut *diagnostics, false),
+                Layer::Argument | Layer::Context => (&mut *data, false),
+            };
+            if !is_first && !section.is_empty() {
+                section.push(b',');
+            }
+            push_member(self.event, self.template, &field, false, self.counts, section);
+        }
         self.out.extend_from_slice(b"},\"diagnostics\":{");
-        let first = self.marks(false);
-        self.members(first, |field| field.layer == Layer::Added && !is_context(field));
+        let no_marks = self.marks(false);
+        if !no_marks && !diagnostics.is_empty() {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(diagnostics);
         self.out.extend_from_slice(b"},\"data\":{");
-        self.members(true, |field| field.layer != Layer::Added && !is_context(field));
+        self.out.extend_from_slice(data);
         self.out.push(b'}');
         logger.push(self.event.unchecked_logger(), self.out);
         self.out.extend_from_slice(b"}}");
@@ -112,42 +147,6 @@ impl Line<'_, '_> {
                 None => drop(push_string(self.out, self.event.message().as_bytes())),
             },
         }
-    }
-
-    /// The fields that `wanted` picks, as members of an object.
-    #[inline]
-    fn members(&mut self, mut first: bool, wanted: impl Fn(&RawField<'_>) -> bool) {
-        for field in self.event.raw_fields().filter(|field| wanted(field)) {
-            if !std::mem::take(&mut first) {
-                self.out.push(b',');
-            }
-            self.member(&field, false);
-        }
-    }
-
-    /// `"name":value`; in a flat line the name must not be one of the line's own.
-    #[inline]
-    fn member(&mut self, field: &RawField<'_>, flat: bool) {
-        if !field.member.is_empty() {
-            return self.out.extend_from_slice(field.member);
-        }
-        let template = self.template.filter(|_| field.of_callsite);
-        match template.and_then(|template| template.key(field.index)) {
-            Some(key) => key.push(self.out),
-            None => self.name(field.name, flat),
-        }
-        self.counts.push_wire(field.wire, self.out);
-    }
-
-    #[inline]
-    fn name(&mut self, name: &[u8], flat: bool) {
-        self.out.push(b'"');
-        if flat && is_reserved(name, self.event) {
-            push_escaped(self.out, unreserved(name, self.event).as_bytes());
-        } else {
-            push_escaped(self.out, name);
-        }
-        self.out.extend_from_slice(b"\":");
     }
 
     /// The engine's own members, each behind a comma if `comma` or another one came before. Says
@@ -176,6 +175,34 @@ impl Line<'_, '_> {
         }
         first
     }
+}
+
+/// `"name":value`; in a flat line the name must not be one of the line's own.
+#[inline]
+fn push_member(
+    event: &Event<'_>,
+    template: Option<&Template>,
+    field: &RawField<'_>,
+    flat: bool,
+    counts: &mut EncodeCounts,
+    out: &mut Vec<u8>,
+) {
+    if !field.member.is_empty() {
+        return out.extend_from_slice(field.member);
+    }
+    match template.filter(|_| field.of_callsite).and_then(|template| template.key(field.index)) {
+        Some(key) => key.push(out),
+        None => {
+            out.push(b'"');
+            if flat && is_reserved(field.name, event) {
+                push_escaped(out, unreserved(field.name, event).as_bytes());
+            } else {
+                push_escaped(out, field.name);
+            }
+            out.extend_from_slice(b"\":");
+        }
+    }
+    counts.push_wire(field.wire, out);
 }
 
 /// `"trace_id":"…","span_id":"…"`; nothing without a trace.

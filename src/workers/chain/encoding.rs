@@ -99,8 +99,9 @@ impl Encoding {
         Ok(())
     }
 
-    /// Between rounds: passes on what the encoder counted.
+    /// Between rounds: passes on what the encoder counted, lets go of unusual memory.
     pub(in crate::workers) fn settle(&mut self) {
+        self.encoder.trim(super::KEEP_BYTES);
         self.reporter.counts.encoded(self.encoder.counts());
     }
 
