@@ -50,6 +50,7 @@ pub use lines::MAX_LINE;
 use counts::one_more;
 use lines::Lines;
 use members::{Members, Parsed};
+use time::Times;
 
 /// Every so many calls, one is measured.
 const MEASURE_EVERY: u64 = 16;
@@ -60,6 +61,9 @@ const KEPT_LOGGERS: usize = 1_024;
 pub struct Intake<'c> {
     logger: Logger,
     named: HashMap<String, Logger>,
+    /// The one of these that was used last.
+    current: Logger,
+    times: Times,
     counts: &'c InputCounts,
     /// What some of the log calls took, in nanoseconds.
     latencies: Histogram<u64>,
@@ -74,8 +78,10 @@ impl<'c> Intake<'c> {
     #[must_use]
     pub fn new(logger: Logger, counts: &'c InputCounts) -> Self {
         Self {
+            current: logger.clone(),
             logger,
             named: HashMap::new(),
+            times: Times::default(),
             counts,
             latencies: latencies(),
             members: Members::default(),
@@ -145,7 +151,7 @@ impl<'c> Intake<'c> {
     }
 
     fn log_members(&mut self, members: &Members<'_>) {
-        let event = members.event();
+        let event = members.event(&mut self.times);
         if event.unknown_level {
             one_more(&self.counts.unknown_levels);
         }
@@ -156,6 +162,7 @@ impl<'c> Intake<'c> {
         one_more(&self.counts.logged);
         let logger = match event.logger {
             None => &self.logger,
+            Some(name) if self.current.name() == name => &self.current,
             Some(name) => {
                 if !self.named.contains_key(name) {
                     if self.named.len() >= KEPT_LOGGERS {
@@ -163,7 +170,8 @@ impl<'c> Intake<'c> {
                     }
                     self.named.insert(name.to_owned(), self.logger.named(name));
                 }
-                &self.named[name]
+                self.current = self.named[name].clone();
+                &self.current
             }
         };
         let mut fields = reused(std::mem::take(&mut self.fields));

@@ -8,7 +8,10 @@ use logwheel::{Level, Value};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{levels, time};
+use super::levels;
+use super::time::{self, Times};
+
+mod usual;
 
 /// An object with more members is no event. The names of an event are unique, and seeing to that
 /// takes each of them to be compared with all others.
@@ -26,6 +29,8 @@ pub(super) struct Member<'a> {
     pub(super) value: Parsed<'a>,
     /// The value as it was written.
     source: &'a str,
+    /// Differs for most names that differ.
+    tag: u32,
 }
 
 #[derive(Debug)]
@@ -84,9 +89,29 @@ fn role_of(name: &str) -> Option<(Role, usize)> {
 impl<'a> Members<'a> {
     /// Reads a line. Says whether it is one object, and not too large a one.
     pub(super) fn read(&mut self, line: &'a str) -> bool {
+        let is_usual = usual::read(line, |name, source, value| self.add(Cow::Borrowed(name), source, value));
+        is_usual || self.read_unusual(line)
+    }
+
+    fn read_unusual(&mut self, line: &'a str) -> bool {
+        self.0.clear();
         let mut deserializer = serde_json::Deserializer::from_str(line);
-        let read = Object(&mut self.0).deserialize(&mut deserializer);
+        let read = Object(self).deserialize(&mut deserializer);
         read.and_then(|()| deserializer.end()).is_ok()
+    }
+
+    /// Adds a member. Says whether there was room for it.
+    #[inline]
+    fn add(&mut self, name: Cow<'a, str>, source: &'a str, value: Parsed<'a>) -> bool {
+        let tag = tag(name.as_bytes());
+        let member = Member { name, value, source, tag };
+        // Few members: comparing is faster than hashing.
+        match self.0.iter().position(|earlier| earlier.tag == tag && earlier.name == member.name) {
+            Some(earlier) => self.0[earlier] = member,
+            None if self.0.len() == MAX_MEMBERS => return false,
+            None => self.0.push(member),
+        }
+        true
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member<'a>> {
@@ -101,14 +126,14 @@ impl<'a> Members<'a> {
     }
 
     /// What the members say about the event.
-    pub(super) fn event(&self) -> Said<'_> {
+    pub(super) fn event(&self, times: &mut Times) -> Said<'_> {
         let mut said = Said::default();
         let mut ranks = [usize::MAX; ROLES];
         for (index, member) in self.0.iter().enumerate() {
             let Some((role, rank)) = role_of(&member.name).filter(|(role, rank)| *rank < ranks[*role as usize]) else {
                 continue;
             };
-            if said.take(role, member) {
+            if said.take(role, member, times) {
                 said.taken[role as usize] = Some(index);
                 ranks[role as usize] = rank;
             }
@@ -120,11 +145,11 @@ impl<'a> Members<'a> {
 
 impl<'m> Said<'m> {
     /// Takes what a member says; `false` if that cannot be understood.
-    fn take(&mut self, role: Role, member: &'m Member<'_>) -> bool {
+    fn take(&mut self, role: Role, member: &'m Member<'_>, times: &mut Times) -> bool {
         match (role, &member.value) {
             (Role::Time, value) => {
                 let time = match value {
-                    Parsed::Text(text) => time::from_text(text),
+                    Parsed::Text(text) => times.from_text(text),
                     Parsed::Plain(Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Json(_)) => {
                         time::from_number(member.source)
                     }
@@ -157,7 +182,7 @@ impl<'m> Said<'m> {
 }
 
 /// Reads an object into a vector of its members.
-struct Object<'v, 'a>(&'v mut Vec<Member<'a>>);
+struct Object<'v, 'a>(&'v mut Members<'a>);
 
 impl<'a> DeserializeSeed<'a> for Object<'_, 'a> {
     type Value = ();
@@ -177,12 +202,8 @@ impl<'a> Visitor<'a> for Object<'_, 'a> {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key_seed(Name)? {
             let source = map.next_value::<&RawValue>()?.get();
-            let member = Member { name, value: parse(source), source };
-            // Few members: comparing is faster than hashing.
-            match self.0.iter().position(|earlier| earlier.name == member.name) {
-                Some(earlier) => self.0[earlier] = member,
-                None if self.0.len() == MAX_MEMBERS => return Err(de::Error::custom("too many members")),
-                None => self.0.push(member),
+            if !self.0.add(name, source, parse(source)) {
+                return Err(de::Error::custom("too many members"));
             }
         }
         Ok(())
@@ -239,6 +260,12 @@ fn text(source: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str(source).ok().map(Cow::Owned)
 }
 
+/// A name's length and three of its bytes.
+fn tag(name: &[u8]) -> u32 {
+    let [first, .., last] = *name else { return name.len() as u32 };
+    u32::from_le_bytes([name.len() as u8, first, name[name.len() / 2], last])
+}
+
 /// A number that comes out as it went in, or its source.
 fn number(source: &str) -> Value<'_> {
     let is_whole = source.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
@@ -251,9 +278,18 @@ fn number(source: &str) -> Value<'_> {
         }
     }
     match source.parse::<f64>() {
+        Ok(number) if is_plain_decimal(source) => Value::F64(number),
         Ok(number) if number.is_finite() && zmij::Buffer::new().format_finite(number) == source => Value::F64(number),
         _ => Value::Json(source),
     }
+}
+
+/// Whether the shortest text for this number is how it stands there, seen without writing it: up to
+/// fifteen digits, of which no other fewer mean the same number, and none that says nothing.
+fn is_plain_decimal(source: &str) -> bool {
+    let Some((whole, fraction)) = source.split_once('.') else { return false };
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    whole != "0" && !fraction.ends_with('0') && source.len() <= 16 && is_digits(whole) && is_digits(fraction)
 }
 
 #[cfg(test)]

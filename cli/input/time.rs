@@ -9,6 +9,49 @@ use jiff::tz::TimeZone;
 /// Smaller numbers are durations, counters, anything: no time of a log.
 const FIRST_SECOND: u64 = 100_000_000;
 
+/// Reads times, and knows the last one: most lines share their second with the one before.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    /// Up to the second.
+    second: String,
+    since_epoch: u64,
+}
+
+/// `2026-01-31T12:00:00`
+const SECOND: usize = 19;
+
+impl Times {
+    /// As the function of this name.
+    pub(super) fn from_text(&mut self, text: &str) -> Option<SystemTime> {
+        let fraction = text.split_at_checked(SECOND).and_then(|(second, rest)| Some((second, utc_fraction(rest)?)));
+        if let Some((second, nanos)) = fraction
+            && second == self.second
+        {
+            return within(UNIX_EPOCH + Duration::new(self.since_epoch, nanos));
+        }
+        let time = from_text(text)?;
+        if let Some((second, _)) = fraction {
+            self.second.clear();
+            self.second.push_str(second);
+            self.since_epoch = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
+        }
+        Some(time)
+    }
+}
+
+/// The nanoseconds of `.322Z` and alike.
+fn utc_fraction(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('.')?.strip_suffix('Z')?;
+    if !(1..=9).contains(&digits.len()) {
+        return None;
+    }
+    digits
+        .bytes()
+        .chain(std::iter::repeat(b'0'))
+        .take(9)
+        .try_fold(0, |nanos, digit| digit.is_ascii_digit().then(|| nanos * 10 + u32::from(digit - b'0')))
+}
+
 /// The time that a text says: RFC 3339 and its relatives (a space for the `T`, a comma for the
 /// point), in UTC where it names no zone; or a number, see [`from_number`].
 pub(super) fn from_text(text: &str) -> Option<SystemTime> {
@@ -108,6 +151,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn times_in_a_row_are_read_as_each_alone(
+            seconds in prop::collection::vec((1_000_000_000..1_000_000_003u64, 0..1_000_000_000u32, 0..10usize), 1..8),
+        ) {
+            let mut times = Times::default();
+            for (second, nanos, digits) in seconds {
+                let time = Timestamp::from_second(second as i64).unwrap().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+                let fraction = format!(".{nanos:09}");
+                let text = format!("{time}{}Z", if digits == 0 { "" } else { &fraction[..=digits] });
+                prop_assert_eq!(times.from_text(&text), from_text(&text));
+            }
+        }
+
         #[test]
         fn what_the_engine_writes_is_read_back(nanoseconds in any::<u64>()) {
             let time = UNIX_EPOCH + Duration::from_nanos(nanoseconds);

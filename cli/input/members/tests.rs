@@ -97,7 +97,7 @@ fn of_two_members_of_one_name_the_last_counts_and_too_many_are_refused() {
 /// Level, message, logger, whether there is a time, and the names of the fields.
 fn said(line: &str) -> (Option<Level>, String, Option<String>, bool, Vec<String>) {
     let members = read(line).unwrap();
-    let event = members.event();
+    let event = members.event(&mut Times::default());
     let fields = members.iter().enumerate().filter(|(index, _)| !event.is_taken(*index));
     let fields = fields.map(|(_, member)| member.name.to_string()).collect();
     (event.level, event.message.to_owned(), event.logger.map(str::to_owned), event.time.is_some(), fields)
@@ -121,11 +121,11 @@ fn what_cannot_be_understood_stays_a_field() {
     let line = r#"{"timestamp":"yesterday","level":"loud","message":{"a":1},"logger":7,"time":0.5}"#;
     let all = ["timestamp", "level", "message", "logger", "time"].map(str::to_owned).to_vec();
     assert_eq!(said(line), (None, String::new(), None, false, all));
-    assert!(read(line).unwrap().event().unknown_level);
+    assert!(read(line).unwrap().event(&mut Times::default()).unknown_level);
     let known_elsewhere = r#"{"level":"loud","severity":"error"}"#;
     assert_eq!(said(known_elsewhere).0, Some(Level::ERROR));
-    assert!(!read(known_elsewhere).unwrap().event().unknown_level);
-    assert!(!read("{}").unwrap().event().unknown_level);
+    assert!(!read(known_elsewhere).unwrap().event(&mut Times::default()).unknown_level);
+    assert!(!read("{}").unwrap().event(&mut Times::default()).unknown_level);
 }
 
 #[test]
@@ -162,12 +162,51 @@ proptest! {
         }
     }
 
+    /// Lines that are objects for the most part, and every kind of mistake.
+    #[test]
+    fn what_is_read_in_one_pass_is_read_as_serde_json_reads_it(
+        pieces in prop::collection::vec(piece(), 0..12), begin in prop::sample::select(&["{", " { ", ""][..]),
+        end in prop::sample::select(&["}", " } ", "}}", ""][..]),
+    ) {
+        let line = format!("{begin}{}{end}", pieces.concat());
+        let (mut fast, mut slow) = (Members::default(), Members::default());
+        prop_assert_eq!(fast.read(&line), slow.read_unusual(&line), "{}", line);
+        let text = |members: &Members<'_>| members.0.iter().map(|member| format!("{member:?}")).collect::<Vec<_>>();
+        if slow.read_unusual(&line) {
+            prop_assert_eq!(text(&fast), { let mut again = Members::default(); again.read_unusual(&line); text(&again) });
+        }
+    }
+
+    #[test]
+    fn plain_decimals_are_their_own_shortest_text(whole in "(0|[1-9][0-9]{0,16})", fraction in "[0-9]{1,17}") {
+        let source = format!("{whole}.{fraction}");
+        if is_plain_decimal(&source) {
+            let mut buffer = zmij::Buffer::new();
+            prop_assert_eq!(buffer.format(source.parse::<f64>().unwrap()), source);
+        }
+    }
+
     #[test]
     fn no_line_makes_it_panic(line in "[{}\\[\\]\":,0-9a-e\\\\u .-]{0,60}") {
         if let Some(members) = read(&line) {
-            members.event();
+            members.event(&mut Times::default());
         }
     }
+}
+
+fn piece() -> impl Strategy<Value = String> {
+    let name = prop_oneof![4 => "\"[a-cé]{0,3}\"", 1 => "\"a\\\\u00e9\"", 1 => "\"\n\""];
+    let value = prop_oneof![
+        6 => prop_oneof![Just("null"), Just("true"), Just("false"), Just("nul"), Just("truex")].prop_map(str::to_owned),
+        6 => "-?(0|[1-9][0-9]{0,20}|0[0-9])(\\.[0-9]{0,4})?([eE][+-]?[0-9]{0,2})?",
+        6 => "\"[ -!#-\\[\\]-~é]{0,8}\"",
+        2 => "\"(\\\\n|\\\\u00e9|\\\\ud800|\\\\x|\t){0,3}\"",
+        2 => any_json().prop_map(|json| json.to_string()),
+    ];
+    let space = || prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just("\t"), 1 => Just("\r\n")];
+    let comma = prop_oneof![12 => Just(","), 1 => Just(""), 1 => Just(",,")];
+    (space(), name, space(), value, space(), comma)
+        .prop_map(|(a, name, b, value, c, comma)| format!("{a}{name}{b}:{b}{value}{c}{comma}"))
 }
 
 fn any_json() -> impl Strategy<Value = Json> {

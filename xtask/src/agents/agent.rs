@@ -127,7 +127,9 @@ fn logwheel_settings(job: Job, port: u16) -> String {
         Job::Loki => loki(port, "[]"),
         Job::LokiByLevel => loki(port, "[\"level\"]"),
     };
-    format!("[[sink]]\n{sink}\nqueue_bytes = \"64MiB\"\noverflow = \"block\"\nblock_timeout = \"60s\"\nbatch = {{ max_events = 10000 }}\n")
+    format!(
+        "[[sink]]\n{sink}\nqueue_bytes = \"64MiB\"\noverflow = \"block\"\nblock_timeout = \"60s\"\nbatch = {{ max_events = 10000 }}\n"
+    )
 }
 
 fn loki(port: u16, keys: &str) -> String {
