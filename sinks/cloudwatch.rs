@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod fate;
 mod request;
+mod secrets;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ pub use self::config::{CloudWatchConfigError, CloudWatchSinkBuilder};
 use self::config::{CredentialsSource, Settings};
 use self::fate::{Fate, Remembered, Summary, summary};
 use self::request::{Message, Plan};
+use self::secrets::Secrets;
 
 /// How often one request is sent again at once because an emulator asks for a sequence token.
 const MAX_TOKEN_TRIES: usize = 2;
@@ -123,8 +125,7 @@ const MAX_TOKEN_TRIES: usize = 2;
 pub struct CloudWatchSink {
     settings: Settings,
     batch_limits: BatchLimits,
-    /// Texts that an answer might repeat and diagnostics must not.
-    secrets: Vec<String>,
+    secrets: Secrets,
     client: Option<Client>,
     /// Whether the stream was created, or found, or is taken to be there.
     stream_ready: bool,
@@ -273,7 +274,7 @@ impl CloudWatchSink {
     /// Connects, and creates stream and group unless that was done.
     fn ready(&mut self) -> Result<(), Meaning> {
         if self.client.is_none() {
-            let connected = Client::connect(&self.settings).map_err(|error| {
+            let connected = Client::connect(&self.settings, &self.secrets).map_err(|error| {
                 let mut detail = String::new();
                 // A `String` never refuses.
                 let _ = write_error_chain(&error, &mut detail);
@@ -381,7 +382,7 @@ impl Sink for CloudWatchSink {
 
     fn start(&mut self) -> Result<(), SinkError> {
         // Group and stream are created with the first batch, where a failure has its meaning.
-        self.client = Some(Client::connect(&self.settings)?);
+        self.client = Some(Client::connect(&self.settings, &self.secrets)?);
         Ok(())
     }
 

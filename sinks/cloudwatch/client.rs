@@ -26,6 +26,7 @@ use tracing::dispatcher::{Dispatch, with_default};
 use super::answer::{RejectedInfo, ServiceError, Trouble};
 use super::config::{CredentialsSource, Settings};
 use super::request::Message;
+use super::secrets::{Secrets, Watched};
 
 /// How long a connection may wait for its next request. Shorter than what servers and balancers
 /// allow, so that a request seldom meets a connection that the other side has just closed.
@@ -48,11 +49,11 @@ pub(super) struct Stored {
 
 impl Client {
     /// Looks up region and credentials and prepares the calls; asks for nothing of CloudWatch.
-    pub(super) fn connect(settings: &Settings) -> Result<Self, SinkError> {
-        quietly(|| Self::prepare(settings))
+    pub(super) fn connect(settings: &Settings, secrets: &Secrets) -> Result<Self, SinkError> {
+        quietly(|| Self::prepare(settings, secrets))
     }
 
-    fn prepare(settings: &Settings) -> Result<Self, SinkError> {
+    fn prepare(settings: &Settings, secrets: &Secrets) -> Result<Self, SinkError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| SinkError::caused_by("no runtime for the AWS SDK", error))?;
         let config = runtime.block_on(load(settings));
@@ -65,7 +66,11 @@ impl Client {
                 return Err(SinkError::new(message));
             }
         };
-        let calls = logs::Client::from_conf(logs::config::Builder::from(&config).region(region).build());
+        let mut calls = logs::config::Builder::from(&config).region(region);
+        if let Some(provider) = config.credentials_provider() {
+            calls = calls.credentials_provider(Watched { provider, secrets: secrets.clone() });
+        }
+        let calls = logs::Client::from_conf(calls.build());
         Ok(Self { runtime: Some(runtime), calls })
     }
 
