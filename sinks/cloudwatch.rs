@@ -4,6 +4,7 @@ mod answer;
 mod client;
 mod config;
 mod fate;
+pub mod internals;
 mod request;
 mod secrets;
 

@@ -49,6 +49,9 @@ mod stdout;
 pub mod testing;
 
 #[cfg(feature = "cloudwatch")]
+#[doc(hidden)]
+pub use cloudwatch::internals as cloudwatch_internals;
+#[cfg(feature = "cloudwatch")]
 pub use cloudwatch::{CloudWatchConfigError, CloudWatchSink, CloudWatchSinkBuilder};
 pub use file::FileSink;
 pub use hash_chain::{ChainBreak, ChainFault, ChainReport, log_files, verify_chain, verify_chain_with_key};

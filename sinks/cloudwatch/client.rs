@@ -91,17 +91,13 @@ impl Client {
         token: Option<&str>,
         messages: &[Message<'_>],
     ) -> Result<Stored, Trouble> {
-        let event = |message: &Message<'_>| {
-            let event = InputLogEvent::builder().timestamp(message.at).message(message.text);
-            event.build().expect("an event needs a timestamp and a message, and has both")
-        };
         let call = self
             .calls
             .put_log_events()
             .log_group_name(group)
             .log_stream_name(stream)
             .set_sequence_token(token.map(str::to_owned))
-            .set_log_events(Some(messages.iter().map(event).collect()));
+            .set_log_events(Some(events(messages)));
         let answer = self.wait(call.send()).map_err(|error| trouble(&error, expected_token))?;
         let rejected = answer.rejected_log_events_info.map_or_else(RejectedInfo::default, |info| RejectedInfo {
             too_old_end: info.too_old_log_event_end_index,
@@ -132,6 +128,15 @@ impl Drop for Client {
         // A name look-up that hangs must not hold up the end of the engine.
         quietly(|| runtime.map(Runtime::shutdown_background));
     }
+}
+
+/// The messages as the SDK takes them.
+pub(super) fn events(messages: &[Message<'_>]) -> Vec<InputLogEvent> {
+    let event = |message: &Message<'_>| {
+        let event = InputLogEvent::builder().timestamp(message.at).message(message.text);
+        event.build().expect("an event needs a timestamp and a message, and has both")
+    };
+    messages.iter().map(event).collect()
 }
 
 /// Runs the SDK without its tracing events: bridged into the engine, each delivery would cause the
