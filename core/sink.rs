@@ -50,6 +50,13 @@ pub trait Sink: Send {
         Health::Healthy
     }
 
+    /// What it has to say that is not about one batch, since it was asked last: a warning for
+    /// diagnostics, which limit the rate. No secrets, nothing of an event. Once the sink has
+    /// started, each of its threads asks its instance whenever it has called it. Default nothing.
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        None
+    }
+
     /// When a batch for this sink is full, unless the builder says otherwise.
     fn batch_limits(&self) -> BatchLimits {
         BatchLimits::default()
@@ -99,6 +106,9 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
     }
     fn health(&self) -> Health {
         (**self).health()
+    }
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        (**self).notice()
     }
     fn batch_limits(&self) -> BatchLimits {
         (**self).batch_limits()

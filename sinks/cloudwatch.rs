@@ -8,6 +8,7 @@ pub mod internals;
 mod request;
 mod secrets;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use logwheel_core::{Batch, BatchLimits, Delivered, DeliveryError, Health, Sink, SinkError, write_error_chain};
@@ -135,6 +136,8 @@ pub struct CloudWatchSink {
     /// What an old emulator wants to see next.
     token: Option<String>,
     remembered: Remembered,
+    /// Group or stream were not found, and were created again.
+    recreated: bool,
     health: Health,
 }
 
@@ -216,7 +219,10 @@ impl CloudWatchSink {
         loop {
             let meaning = match self.ready() {
                 Ok(()) => match self.send(messages) {
-                    Ok(rejected) => return Ok(rejected),
+                    Ok(rejected) => {
+                        self.recreated |= recreated;
+                        return Ok(rejected);
+                    }
                     Err(trouble) => classify(Call::PutLogEvents, &trouble, &self.secrets),
                 },
                 Err(meaning) => meaning,
@@ -407,6 +413,13 @@ impl Sink for CloudWatchSink {
 
     fn health(&self) -> Health {
         self.health.clone()
+    }
+
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        let Settings { log_group_name: group, log_stream_name: stream, .. } = &self.settings;
+        let text =
+            || format!("log group {group:?} or log stream {stream:?} was not found and was created again").into();
+        std::mem::take(&mut self.recreated).then(text)
     }
 
     fn batch_limits(&self) -> BatchLimits {

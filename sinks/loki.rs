@@ -10,6 +10,7 @@ mod labels;
 mod plan;
 mod unfinished;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use logwheel_core::{Batch, Delivered, DeliveryError, Entry, Health, Refused, Sin
 use self::answer::{Sent, Verdict};
 pub use self::config::LokiSinkBuilder;
 use self::encode::{Encoder, Line, line_size};
-use self::guard::{Guard, has};
+use self::guard::Guard;
 use self::labels::{Columns, Labels};
 use self::plan::{Fate, Plan, Stream, Tails};
 use self::unfinished::Unfinished;
@@ -43,6 +44,8 @@ pub struct LokiSink {
     shared: Arc<Shared>,
     /// As configured, or less where the server takes less.
     max_request_bytes: usize,
+    /// What was said of `max_request_bytes`.
+    told_request_bytes: usize,
     encoder: Encoder,
     packed: Vec<u8>,
     health: Health,
@@ -60,6 +63,8 @@ struct Shared {
     lines: RandomState,
     retimed: AtomicU64,
     cut: AtomicU64,
+    /// Of them, how many were told of.
+    told_cut: AtomicU64,
     settings: Settings,
 }
 
@@ -120,9 +125,7 @@ impl LokiHandle {
     /// [`LokiSinkBuilder::max_label_values`].
     #[must_use]
     pub fn moved_labels(&self) -> Vec<String> {
-        let moved = self.shared.guard.moved();
-        let labels = self.shared.labels.from_fields.iter().enumerate();
-        labels.filter(|(position, _)| has(moved, *position)).map(|(_, label)| label.name.clone()).collect()
+        self.shared.labels.named(self.shared.guard.moved()).map(str::to_owned).collect()
     }
 
     /// How many lines were sent with a later timestamp than their event's, so that Loki does not
@@ -390,6 +393,28 @@ impl Sink for LokiSink {
         self.health.clone()
     }
 
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        let Shared { labels, guard, cut, told_cut, settings, .. } = &*self.shared;
+        let (moved, cut) = (guard.newly_moved(), cut.load(Ordering::Relaxed));
+        let newly_cut = cut.saturating_sub(told_cut.fetch_max(cut, Ordering::Relaxed));
+        let mut notices = Vec::new();
+        for label in labels.named(moved) {
+            notices.push(format!(
+                "label {label:?} has too many values: from now on it is sent as structured metadata (max_label_values, \
+                 max_streams)"
+            ));
+        }
+        if newly_cut > 0 {
+            notices.push(format!("{newly_cut} lines were cut at line_limit = {}", settings.line_limit));
+        }
+        if self.max_request_bytes < self.told_request_bytes {
+            let (bytes, before) = (self.max_request_bytes, self.told_request_bytes);
+            notices.push(format!("Loki does not take requests of max_request_bytes = {before}: from now on {bytes}"));
+            self.told_request_bytes = bytes;
+        }
+        (!notices.is_empty()).then(|| notices.join("; ").into())
+    }
+
     fn columns(&self) -> &[String] {
         &self.shared.columns
     }
@@ -409,6 +434,7 @@ impl Sink for LokiSink {
             client: self.client.sibling(),
             shared: Arc::clone(&self.shared),
             max_request_bytes: self.max_request_bytes,
+            told_request_bytes: self.max_request_bytes,
             encoder: config::encoder(self.shared.settings.format),
             packed: Vec::new(),
             health: Health::Healthy,

@@ -228,6 +228,7 @@ impl CloudWatchSinkBuilder {
             denied: None,
             token: None,
             remembered: Remembered::default(),
+            recreated: false,
             health: Health::Healthy,
         })
     }

@@ -117,7 +117,7 @@ impl LokiSinkBuilder {
 
     /// How many values a label from a field may have. With one more it stops being a label: from
     /// then on, until the sink is built anew, it is sent as structured metadata. Default 100, at
-    /// least 1. [`LokiHandle::moved_labels`](super::LokiHandle::moved_labels) tells.
+    /// least 1. Diagnostics say so, and [`LokiHandle::moved_labels`](super::LokiHandle::moved_labels) tells.
     pub fn max_label_values(mut self, values: usize) -> Self {
         self.max_label_values = values;
         self
@@ -219,6 +219,7 @@ impl LokiSinkBuilder {
                 lines: RandomState::new(),
                 retimed: AtomicU64::new(0),
                 cut: AtomicU64::new(0),
+                told_cut: AtomicU64::new(0),
                 settings: Settings {
                     format: self.format,
                     line_limit: self.line_limit,
@@ -229,6 +230,7 @@ impl LokiSinkBuilder {
                 },
             }),
             max_request_bytes: self.max_request_bytes,
+            told_request_bytes: self.max_request_bytes,
             encoder: encoder(self.format),
             packed: Vec::new(),
             health: Health::Healthy,

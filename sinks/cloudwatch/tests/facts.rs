@@ -157,6 +157,7 @@ fn a_put_to_what_was_deleted_creates_it_and_sends_the_same_batch_again() {
     let service = CloudWatch::new();
     let mut sink = sink(&service);
     deliver(&mut sink, numbered(1));
+    assert_eq!(sink.notice(), None, "to create what was never there is no news");
     service.state().delete_all();
     let books = deliver(&mut sink, numbered(3));
     assert_eq!((books.delivered, books.retries.len()), (3, 0));
@@ -165,6 +166,9 @@ fn a_put_to_what_was_deleted_creates_it_and_sends_the_same_batch_again() {
         service.calls()[4..],
         ["PutLogEvents", "CreateLogStream", "CreateLogGroup", "CreateLogStream", "PutLogEvents"]
     );
+    let notice = sink.notice().unwrap();
+    assert_eq!(notice, r#"log group "/test/group" or log stream "stream" was not found and was created again"#);
+    assert_eq!(sink.notice(), None);
 }
 
 #[test]

@@ -168,6 +168,8 @@ fn long_lines_are_rejected_or_cut_as_chosen() {
         let mut sink = builder.build().unwrap();
         sink.deliver(&events()).unwrap();
         assert_eq!(sink.handle().truncated(), 1);
+        assert_eq!(sink.notice().as_deref(), Some("1 lines were cut at line_limit = 100"));
+        assert_eq!(sink.notice(), None);
         let cut = double.lines().into_iter().find(|line| line != "short").unwrap();
         assert_eq!(cut, "é".repeat(43) + "...[truncated]");
     }
