@@ -174,6 +174,9 @@ pub enum Refused {
     All,
     /// These positions, ascending and each once; the other entries arrived.
     Entries(Vec<usize>),
+    /// These positions, ascending and each once, each with its own word for the ledger in the place
+    /// of the error's `reason`; the other entries arrived. For destinations that tell entries apart.
+    ByReason(Vec<(usize, &'static str)>),
 }
 
 /// Why a batch was not (wholly) delivered, and what the engine should do next.

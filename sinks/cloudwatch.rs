@@ -20,6 +20,7 @@ use self::config::{CredentialsSource, Settings};
 use self::fate::{Fate, Remembered, Summary, summary};
 use self::request::{Message, Plan};
 use self::secrets::Secrets;
+use crate::refusal::{refusal, tally};
 
 /// How often one request is sent again at once because an emulator asks for a sequence token.
 const MAX_TOKEN_TRIES: usize = 2;
@@ -86,8 +87,8 @@ const MAX_TOKEN_TRIES: usize = 2;
 /// It is the service that decides by age, not this machine's clock. A timestamp keeps its
 /// milliseconds; the line itself keeps all nine digits.
 ///
-/// What was stored is never sent twice by the sink: when one of the requests of a batch fails, or
-/// events are refused for different reasons, the batch is split, and each part meets its own end.
+/// What was stored is never sent twice by the sink: when one of the requests of a batch fails, the
+/// batch is split, and each part meets its own end.
 /// Only an answer that is lost on its way (timeout, reset, cut off) makes events appear twice; the
 /// service has no means to recognise them. Search for `_seq` if it matters.
 ///
@@ -171,7 +172,7 @@ impl CloudWatchSink {
             return self.split(batch, &fates);
         }
         let plan = Plan::new(batch, &mut fates, self.settings.max_event_bytes, self.batch_limits.max_events);
-        let (mut failure, mut said) = (None, String::new());
+        let (mut failure, mut said) = (None, None);
         for request in &plan.requests {
             let messages = &plan.messages[request.clone()];
             match self.put(messages) {
@@ -181,7 +182,7 @@ impl CloudWatchSink {
                 }
                 Err(NotStored::Refused { reason, detail }) => {
                     fates[messages[0].position] = Fate::Refused(reason);
-                    said = detail;
+                    said = Some((reason, detail));
                 }
                 Err(NotStored::Failed(error)) => {
                     failure = Some(error);
@@ -191,9 +192,9 @@ impl CloudWatchSink {
         }
         match (summary(&fates), failure) {
             (Summary::Delivered, _) => Ok(Delivered::all()),
-            (Summary::Refused { refused, reason }, _) => {
-                let detail = self.why(reason, said);
-                Err(DeliveryError::Reject { refused, reason, detail: detail.into() })
+            (Summary::Refused(refused), _) => {
+                let why = tally(&refused, |count, reason| format!("{count} {}", self.why(reason, said.as_ref())));
+                refusal(refused, batch.len(), || why.into()).map_or(Ok(Delivered::all()), Err)
             }
             (Summary::Open, Some(error)) => {
                 if self.remembered.expects_more() {
@@ -354,11 +355,11 @@ impl CloudWatchSink {
         }
     }
 
-    /// The text for events that were refused for `reason`; `said` is what the service said, if it
-    /// said something.
-    fn why(&self, reason: &str, said: String) -> String {
-        if !said.is_empty() {
-            return said;
+    /// The text for events that were refused for `reason`; `said` is what the service said of one of
+    /// them, if it said something.
+    fn why(&self, reason: &'static str, said: Option<&(&'static str, String)>) -> String {
+        if let Some((_, text)) = said.filter(|(about, _)| *about == reason) {
+            return text.clone();
         }
         match reason {
             "too_old" => "older than the 14 days that CloudWatch Logs takes".to_owned(),

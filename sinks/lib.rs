@@ -39,6 +39,8 @@ mod null;
 pub mod policy;
 mod pretty;
 mod progress;
+#[cfg(any(feature = "cloudwatch", feature = "loki"))]
+mod refusal;
 mod retry;
 mod rotation;
 #[cfg(feature = "http")]

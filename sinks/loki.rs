@@ -16,7 +16,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use logwheel_core::{Batch, Delivered, DeliveryError, Entry, Health, Refused, Sink};
+use logwheel_core::{Batch, Delivered, DeliveryError, Entry, Health, Sink};
 
 use self::answer::{Sent, Verdict};
 pub use self::config::LokiSinkBuilder;
@@ -28,6 +28,7 @@ use self::unfinished::Unfinished;
 use crate::HttpConfigError;
 use crate::http::client::Client;
 use crate::http::gzip;
+use crate::refusal::{refusal, tally};
 
 /// What takes the place of the end of a line that was cut.
 const CUT_MARK: &str = "...[truncated]";
@@ -328,20 +329,8 @@ impl LokiSink {
             self.shared.tails.confirm(stream, batch, &self.shared.lines);
         }
         let refused = plan.refused();
-        let Some((_, first)) = refused.first() else { return Ok(Delivered::all()) };
-        let mut reasons: Vec<_> = refused.iter().map(|(_, reason)| *reason).collect();
-        reasons.sort_unstable();
-        let counts = reasons.chunk_by(|a, b| a == b).map(|same| (same.len(), same[0]));
-        // The books know one word for a batch: that of the most entries.
-        let most = counts.clone().max_by_key(|(count, _)| *count).map_or(*first, |(_, reason)| reason);
-        let counts: Vec<_> = counts.map(|(count, reason)| format!("{count} {reason}")).collect();
-        let detail = format!("{}; {said}", counts.join(", ")).into();
-        let refused = if refused.len() == batch.len() {
-            Refused::All
-        } else {
-            Refused::Entries(refused.into_iter().map(|(index, _)| index).collect())
-        };
-        Err(DeliveryError::Reject { refused, reason: most, detail })
+        let tally = tally(&refused, |count, reason| format!("{count} {reason}"));
+        refusal(refused, batch.len(), || format!("{tally}; {said}").into()).map_or(Ok(Delivered::all()), Err)
     }
 
     fn push(&mut self, batch: &Batch) -> Result<Delivered, DeliveryError> {

@@ -57,7 +57,7 @@ fn fact_02_a_refusal_is_partial_and_costs_only_the_refused() {
         let mut sink = builder(&double).format(format).build().unwrap();
         let mixed = batch([(now + DAY, "too new"), (now, "good"), (now - 8 * DAY, "too old"), (now - 1, "good too")]);
         let (refused, _) = refused(sink.deliver(&mixed));
-        assert_eq!(refused, Refused::Entries(vec![0, 2]));
+        assert_eq!(refused, Refused::ByReason(vec![(0, "too_new"), (2, "too_old")]));
         assert_eq!(double.lines(), ["good too", "good"]);
         assert!(sink.health().is_healthy());
     }

@@ -26,9 +26,10 @@ fn each_kind_of_refusal_costs_its_entries_and_is_counted_by_its_reason() {
         // All of them, of several kinds at once.
         let mut sink = builder().line_limit(262_144).build().unwrap();
         let error = sink.deliver(&batch([(now - 9 * DAY, "i"), (now + DAY, "j"), (now + DAY, "k"), (now, &long)]));
-        let Err(DeliveryError::Reject { refused: Refused::All, reason: "too_new", detail }) = error else {
+        let Err(DeliveryError::Reject { refused: Refused::ByReason(refused), detail, .. }) = error else {
             panic!("{error:?}")
         };
+        assert_eq!(refused, [(0, "too_old"), (1, "too_new"), (2, "too_new"), (3, "line_too_long")]);
         assert!(detail.starts_with("1 line_too_long, 2 too_new, 1 too_old; answer 400 from http://"), "{detail}");
     }
 }
