@@ -63,7 +63,9 @@ pub trait Sink: Send {
     }
 
     /// The fields whose values it wants beside each line, as text: see [`Batch::column`]. Taken
-    /// from the event after redaction. Default none. Asked once.
+    /// from the event after redaction. `level`, `logger`, `message`, `trace_id` and `span_id` stand
+    /// for these parts of an event that has no such field, and names joined by dots lead into a
+    /// field with raw JSON: `user.plan`. Default none. Asked once.
     fn columns(&self) -> &[String] {
         &[]
     }

@@ -91,14 +91,16 @@ impl LokiSinkBuilder {
         self
     }
 
-    /// Adds a label that takes its values from a field of another name, such as `user.plan`.
+    /// Adds a label that takes its values from a field of another name, or from where a path leads
+    /// to: `user.plan` is the member `plan` of the raw JSON in the field `user`, unless there is a
+    /// field of that name; `logger` is the event's logger.
     pub fn label_from(mut self, label: impl Into<String>, field: impl Into<String>) -> Self {
         self.label_keys.push((label.into(), field.into()));
         self
     }
 
-    /// The fields that are sent as structured metadata, searchable and not indexed. Default none;
-    /// at most 128, labels from fields included.
+    /// The fields that are sent as structured metadata, searchable and not indexed; paths as in
+    /// [`label_from`](Self::label_from). Default none; at most 128, labels from fields included.
     ///
     /// Names become what Loki would make of them: each character but `A-Z a-z 0-9 _` becomes `_`.
     /// With one line go at most 60 KiB of them; what is beyond is cut.

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use logwheel_core::Sink;
 use logwheel_sinks::Spool;
-use logwheel_stages::FillGauge;
+use logwheel_stages::{Column, FillGauge};
 
 use super::EngineBuilder;
 use crate::caller::{Intake, become_pipeline_thread};
@@ -75,13 +75,14 @@ impl EngineBuilder {
                 columns.push(column.clone());
             }
         }
+        let cells = columns.iter().map(Column::new).collect();
         let columns = columns.into();
         let crew = Crew {
             layout,
             cores,
             intake: Arc::clone(&intake),
             stages,
-            plan: Arc::new(Plan { sinks: queues.clone(), routes, columns }),
+            plan: Arc::new(Plan { sinks: queues.clone(), routes, columns, cells }),
             counts,
             diagnostics: Arc::clone(&diagnostics),
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64),
