@@ -347,6 +347,43 @@ fn the_halves_of_a_batch_that_failed_wait_as_it_would_have_waited() {
     assert!(desk.now > began + SECOND && desk.now <= began + retry_settings.max_elapsed, "{:?}", desk.now - began);
 }
 
+/// Refused, then hanging until the timeout, then `empty ring`: 30 s in all, at 300 lines of 300 bytes a second.
+#[test]
+fn a_destination_that_restarts_for_thirty_seconds_costs_nothing_with_the_defaults() {
+    const TICK: Duration = Duration::from_millis(100);
+    let mut desk = Desk::new(DeliverySettings::default());
+    let (began, away) = (desk.now + 20 * SECOND, desk.now + 50 * SECOND);
+    let (mut logged, mut attempts, mut most) = (0, 0, 0);
+    let mut lines = Batch::new();
+    (0..30).for_each(|n| lines.push(&[b'x'; 300], n, Level::INFO));
+    let mut busy_until = desk.now;
+    while desk.now < away + 90 * SECOND {
+        assert_eq!(desk.policy.append(desk.now, &lines, 0, false), 30);
+        logged += 30;
+        while busy_until <= desk.now
+            && let Command::Send { batch } = desk.next()
+        {
+            drop(batch);
+            let is_away = (began..away).contains(&desk.now);
+            // A request that hangs takes as long as its timeout.
+            let hangs = (began + 10 * SECOND..began + 20 * SECOND).contains(&desk.now);
+            busy_until = desk.now + if hangs { 10 * SECOND } else { Duration::ZERO };
+            attempts += u32::from(is_away);
+            desk.policy.on_result(busy_until, 0, if is_away { retry(None) } else { arrived() });
+        }
+        most = most.max(desk.policy.total_bytes());
+        desk.now += TICK;
+    }
+    desk.policy.want_flushed(desk.now);
+    while let Command::Send { batch } = desk.next() {
+        drop(batch);
+        desk.policy.on_result(desk.now, 0, arrived());
+    }
+    let counts = desk.counts();
+    assert_eq!((counts.delivered, counts.dropped.len()), (logged, 0), "{counts:?}");
+    assert!(attempts > 2 && most < 16 << 20, "{attempts} attempts, {most} bytes");
+}
+
 #[test]
 fn what_was_told_to_be_too_large_at_once_is_not_held_up() {
     let mut desk = Desk::new(no_breaker());
