@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use logwheel::{
     Batch, Delivered, DeliveryError, Diagnostic, Engine, EngineBuilder, Enricher, Enrichment, Event, Filter,
-    FirstOccurrence, Health, Level, MemorySink, Processed, Processor, RateLimit, Redactor, Severity, Sink, SinkError,
+    FirstOccurrence, Health, MemorySink, Processed, Processor, RateLimit, Redactor, Severity, Sink, SinkError,
     SizeAction, SizeGuard, StageError, Topology, Verdict, info,
 };
 use support::{EXPECTED, LONG, lock, silence_expected_panics, small, stage};
@@ -286,7 +286,7 @@ fn story_5_15_a_label_that_becomes_metadata_is_named_once() {
     let said = Said::default();
     let builder = LokiSink::builder(receiver.url()).format(LokiFormat::Json).label_keys(["level", "user"]);
     let sink = builder.max_label_values(3).build().unwrap();
-    let engine = said.hear(small()).level(Level::TRACE).sink_with(sink, |sink| sink.in_flight(4)).build().unwrap();
+    let engine = said.hear(small()).sink_with(sink, |sink| sink.in_flight(4)).build().unwrap();
     let logger = engine.logger("t");
     for user in 0..40u64 {
         info!(logger, "m", user);
