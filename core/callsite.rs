@@ -71,6 +71,12 @@ impl Callsite {
         }
     }
 
+    /// The site's place in the table; `None` beyond its end.
+    #[inline]
+    pub(crate) fn index(&'static self) -> Option<usize> {
+        Some(self.id()).filter(|id| *id != UNREGISTERED).map(|id| id as usize)
+    }
+
     /// The site with this number.
     #[must_use]
     #[inline]

@@ -1,10 +1,13 @@
 //! An event as stages see it: what the caller wrote, and beside it what stages made of it.
 
-use crate::wire::{MAX_NAME, Reader, encode_named};
+use crate::wire::{self, MAX_NAME, Reader, encode_named};
 use crate::{Callsite, Level, TraceContext, Value};
 
+mod entries;
 mod fields;
 mod held;
+
+use entries::{Entries, FieldEntry, Name, Place, Source, Span};
 
 pub use fields::{EncodedFields, Enrichment};
 pub use held::HeldEvent;
@@ -63,17 +66,25 @@ pub struct Field<'e> {
     pub layer: Layer,
 }
 
-/// One field as the encoder reads it: name and text not checked to be UTF-8.
-pub(crate) struct UncheckedField<'e> {
+/// One field as the encoder reads it: nothing of it is checked to be UTF-8.
+#[derive(Clone, Copy)]
+pub(crate) struct RawField<'e> {
+    /// Its position.
+    pub(crate) index: usize,
     pub(crate) name: &'e [u8],
-    pub(crate) value: Value<'e>,
+    /// Whether the name is the call site's, at this position.
+    pub(crate) of_callsite: bool,
+    /// The encoding of its value, and what comes behind it.
+    pub(crate) wire: &'e [u8],
+    /// Name and value as they stand in a JSON object, if that was written ahead; else empty.
+    pub(crate) member: &'e [u8],
     pub(crate) layer: Layer,
 }
 
 /// The memory in which stages change an event; reused from event to event.
 #[derive(Debug, Default, Clone)]
 pub struct EventBuffers {
-    entries: Vec<FieldEntry>,
+    entries: Entries,
     /// Encoded values, and the names that are not `'static`, of what stages added or replaced.
     added: Vec<u8>,
     logger: Span,
@@ -88,8 +99,8 @@ impl EventBuffers {
         if self.added.capacity() > bytes {
             self.added = Vec::new();
         }
-        if self.entries.capacity() * size_of::<FieldEntry>() > bytes {
-            self.entries = Vec::new();
+        if self.entries.capacity_bytes() > bytes {
+            self.entries = Entries::default();
         }
     }
 }
@@ -102,40 +113,6 @@ impl EventBuffers {
 pub struct Event<'a> {
     record: Record<'a>,
     buffers: &'a mut EventBuffers,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Span {
-    at: u32,
-    len: u32,
-}
-
-/// Which bytes a place counts in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Context,
-    Arguments,
-    Added,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    source: Source,
-    at: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Name {
-    Static(&'static str),
-    Stored(Source, Span),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct FieldEntry {
-    name: Name,
-    value: Place,
-    layer: Layer,
-    removed: bool,
 }
 
 impl<'a> Event<'a> {
@@ -264,7 +241,7 @@ impl<'a> Event<'a> {
     /// The field at a position; `None` where it was removed.
     #[must_use]
     pub fn field(&self, index: usize) -> Option<Field<'_>> {
-        let entry = self.buffers.entries.get(index).filter(|entry| !entry.removed)?;
+        let entry = self.buffers.entries.live(index)?;
         Some(Field { name: self.name_of(entry.name), value: self.value_at(entry.value), layer: entry.layer })
     }
 
@@ -272,26 +249,45 @@ impl<'a> Event<'a> {
     /// [`field`](Self::field), which also reads the value.
     #[must_use]
     pub fn field_name(&self, index: usize) -> Option<&str> {
-        let entry = self.buffers.entries.get(index).filter(|entry| !entry.removed)?;
-        Some(self.name_of(entry.name))
+        Some(self.name_of(self.buffers.entries.live(index)?.name))
     }
 
-    /// As [`fields`](Self::fields), for the encoder: names and texts as unchecked bytes.
-    pub(crate) fn unchecked_fields(&self) -> impl Iterator<Item = UncheckedField<'_>> + '_ {
-        let live = self.buffers.entries.iter().filter(|entry| !entry.removed);
-        live.map(|entry| UncheckedField {
+    /// As [`field_name`](Self::field_name), not checked to be UTF-8 (it always is, unless the
+    /// event is [damaged](Self::is_damaged)): the cheapest way to look for a few names.
+    #[must_use]
+    #[inline]
+    pub fn field_name_bytes(&self, index: usize) -> Option<&[u8]> {
+        Some(self.name_bytes(self.buffers.entries.live(index)?.name))
+    }
+
+    /// Whether the value of the field at a position is raw JSON, or was cut, so that nobody can
+    /// tell. Does not read the value.
+    #[must_use]
+    #[inline]
+    pub fn may_hold_json(&self, index: usize) -> bool {
+        let Some(entry) = self.buffers.entries.live(index) else { return false };
+        self.bytes_of(entry.value.source).get(entry.value.at as usize..).is_some_and(wire::may_be_json)
+    }
+
+    /// As [`fields`](Self::fields), for the encoder.
+    #[inline]
+    pub(crate) fn raw_fields(&self) -> impl Iterator<Item = RawField<'_>> + '_ {
+        let live = self.buffers.entries.iter().enumerate().filter(|(_, entry)| !entry.removed);
+        live.map(|(index, entry)| RawField {
+            index,
             name: self.name_bytes(entry.name),
-            value: self.unchecked_value(entry.value),
+            of_callsite: matches!(entry.name, Name::Static(_)),
+            wire: self.bytes_of(entry.value.source).get(entry.value.at as usize..).unwrap_or_default(),
+            member: if entry.member.len == 0 { &[] } else { self.stored(Source::Added, entry.member) },
             layer: entry.layer,
         })
     }
 
-    /// As [`message_value`](Self::message_value), with the text as unchecked bytes.
-    pub(crate) fn unchecked_message(&self) -> Value<'_> {
-        match self.buffers.message {
-            Some(place) => self.unchecked_value(place),
-            None => Value::Bytes(self.record.callsite.map_or("", Callsite::message).as_bytes()),
-        }
+    /// The encoding of a message that came with the event, and what is behind it.
+    #[inline]
+    pub(crate) fn raw_message(&self) -> Option<&[u8]> {
+        let place = self.buffers.message?;
+        Some(self.bytes_of(place.source).get(place.at as usize..).unwrap_or_default())
     }
 
     /// The value of a field.
@@ -303,8 +299,13 @@ impl<'a> Event<'a> {
     /// The position of a field.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        let name = name.as_bytes();
-        self.buffers.entries.iter().position(|entry| !entry.removed && self.name_bytes(entry.name) == name)
+        self.find(entries::tag(name.as_bytes()), name.as_bytes())
+    }
+
+    /// The position of a field by its name and the tag of that.
+    #[inline]
+    fn find(&self, tag: u32, name: &[u8]) -> Option<usize> {
+        self.buffers.entries.find(tag, |entry| self.name_bytes(entry.name) == name)
     }
 
     /// Replaces the value of the field at a position.
@@ -312,6 +313,7 @@ impl<'a> Event<'a> {
         let place = self.store(value);
         if let Some(entry) = self.buffers.entries.get_mut(index) {
             entry.value = place;
+            entry.member = Span::default();
         }
     }
 
@@ -326,13 +328,12 @@ impl<'a> Event<'a> {
     /// whether it did: not if the event has a field of that name.
     pub fn rename(&mut self, index: usize, name: &str) -> bool {
         let name = &name[..name.floor_char_boundary(MAX_NAME)];
-        let is_live = self.buffers.entries.get(index).is_some_and(|entry| !entry.removed);
-        if !is_live || self.position(name).is_some() {
+        if self.buffers.entries.live(index).is_none() || self.position(name).is_some() {
             return false;
         }
         let span = Span { at: self.buffers.added.len() as u32, len: name.len() as u32 };
         self.buffers.added.extend_from_slice(name.as_bytes());
-        self.buffers.entries[index].name = Name::Stored(Source::Added, span);
+        self.buffers.entries.rename(index, entries::tag(name.as_bytes()), Name::Stored(Source::Added, span));
         true
     }
 
@@ -345,7 +346,7 @@ impl<'a> Event<'a> {
     /// the event: what the engine does when a redactor fails.
     pub fn mask_all(&mut self, mask: &str) {
         let place = self.store(Value::Str(mask));
-        self.buffers.entries.iter_mut().for_each(|entry| entry.value = place);
+        self.buffers.entries.iter_mut().for_each(|entry| (entry.value, entry.member) = (place, Span::default()));
         if !self.message_is_static() {
             self.buffers.message = Some(place);
         }
@@ -367,12 +368,7 @@ impl<'a> Event<'a> {
         for name in self.record.callsite.map_or(&[][..], Callsite::fields) {
             let value = Place { source: Source::Arguments, at: reader.position() as u32 };
             reader.skip_value().ok()?;
-            self.buffers.entries.push(FieldEntry {
-                name: Name::Static(name),
-                value,
-                layer: Layer::Argument,
-                removed: false,
-            });
+            self.add_entry(name.as_bytes(), Name::Static(name), value, Layer::Argument);
         }
         Some(())
     }
@@ -382,7 +378,7 @@ impl<'a> Event<'a> {
             return Some(());
         }
         let mut reader = Reader::new(self.record.context);
-        let logger = reader.name().ok()?;
+        let logger = reader.checked_name().ok()?;
         self.buffers.logger = Span { at: 2, len: logger.len() as u32 };
         self.index_named(Source::Context, reader)
     }
@@ -391,26 +387,29 @@ impl<'a> Event<'a> {
         let layer = if source == Source::Arguments { Layer::Argument } else { Layer::Context };
         while !reader.is_at_end() {
             let at = reader.position() as u32 + 2;
-            let name = reader.name().ok()?;
+            let name = reader.checked_name().ok()?;
             let value = Place { source, at: reader.position() as u32 };
             reader.skip_value().ok()?;
-            match self.position(name) {
+            match self.find(entries::tag(name), name).and_then(|index| self.buffers.entries.get_mut(index)) {
                 // The inner scope, written later, hides the outer one; the statement hides both.
-                Some(index) if self.buffers.entries[index].layer == layer => {
-                    self.buffers.entries[index].value = value;
-                }
+                Some(entry) if entry.layer == layer => entry.value = value,
                 Some(_) => {}
-                None => self.buffers.entries.push(FieldEntry {
-                    name: Name::Stored(source, Span { at, len: name.len() as u32 }),
-                    value,
-                    layer,
-                    removed: false,
-                }),
+                None => {
+                    let span = Span { at, len: name.len() as u32 };
+                    self.add_entry(name, Name::Stored(source, span), value, layer);
+                }
             }
         }
         Some(())
     }
 
+    #[inline]
+    fn add_entry(&mut self, text: &[u8], name: Name, value: Place, layer: Layer) {
+        let entry = FieldEntry { name, value, member: Span::default(), layer, removed: false };
+        self.buffers.entries.push(entries::tag(text), entry);
+    }
+
+    #[inline]
     fn bytes_of(&self, source: Source) -> &[u8] {
         match source {
             Source::Context => self.record.context,
@@ -419,6 +418,7 @@ impl<'a> Event<'a> {
         }
     }
 
+    #[inline]
     fn stored(&self, source: Source, span: Span) -> &[u8] {
         self.bytes_of(source).get(span.at as usize..(span.at + span.len) as usize).unwrap_or_default()
     }
@@ -436,12 +436,6 @@ impl<'a> Event<'a> {
             Name::Static(name) => name,
             Name::Stored(source, span) => std::str::from_utf8(self.stored(source, span)).unwrap_or_default(),
         }
-    }
-
-    #[inline]
-    fn unchecked_value(&self, place: Place) -> Value<'_> {
-        let read = Reader::starting_at(self.bytes_of(place.source), place.at as usize).unchecked_value();
-        read.map_or(Value::Null, |(_, value)| value)
     }
 
     fn value_at(&self, place: Place) -> Value<'_> {

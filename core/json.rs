@@ -1,8 +1,14 @@
 //! Events as lines of JSON.
 
+mod encoder;
 mod envelope;
+mod pieces;
 mod text;
 mod time;
+mod value;
 
-pub use envelope::{EncodeCounts, Envelope, Identity, JsonEncoder};
+pub use encoder::JsonEncoder;
+pub use envelope::{Envelope, Identity};
 pub use text::JsonText;
+pub use value::EncodeCounts;
+pub(crate) use value::write_member;

@@ -31,7 +31,7 @@ impl Out for Vec<u8> {
     }
 }
 
-mod tag {
+pub(crate) mod tag {
     pub const NULL: u8 = 0;
     pub const FALSE: u8 = 1;
     pub const TRUE: u8 = 2;
@@ -50,6 +50,12 @@ mod tag {
     pub const SHORT_STR: u8 = 15;
     /// No value: a time before the first one.
     pub const TIME: u8 = 16;
+}
+
+/// Whether an encoded value is raw JSON, or was cut and may have been.
+#[inline]
+pub(crate) fn may_be_json(wire: &[u8]) -> bool {
+    matches!(wire.first(), Some(&(tag::JSON | tag::CUT)))
 }
 
 /// The longest name of a field, in bytes; a longer one is cut.
@@ -245,14 +251,27 @@ impl<'a> Reader<'a> {
     /// When the bytes are no encoding.
     #[inline]
     pub fn skip_value(&mut self) -> Result<(), WireError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = match *rest {
+            [tag::U64 | tag::I64 | tag::F64, ..] => 8,
+            [tag::SHORT_STR, length, ..] => 1 + usize::from(length),
+            _ => return self.skip_unusual(),
+        };
+        if length >= rest.len() {
+            return Err(self.damaged());
+        }
+        self.at += 1 + length;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn skip_unusual(&mut self) -> Result<(), WireError> {
         let [tag] = self.take()?;
         let length = match tag {
             tag::NULL | tag::FALSE | tag::TRUE => 0,
-            tag::I64 | tag::U64 | tag::F64 => 8,
             tag::I128 | tag::U128 => 16,
             tag::DURATION => 12,
             tag::CHAR | tag::F32 => 4,
-            tag::SHORT_STR => return self.short_text().map(drop),
             tag::STR | tag::JSON | tag::BYTES => return self.text().map(drop),
             tag::CUT => {
                 self.take::<4>()?;
@@ -278,9 +297,24 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When the bytes are no encoding.
     pub fn name(&mut self) -> Result<&'a str, WireError> {
-        let length = usize::from(u16::from_le_bytes(self.take()?));
-        let name = self.slice(length)?;
+        let name = self.unchecked_name()?;
         std::str::from_utf8(name).map_err(|_| self.damaged())
+    }
+
+    /// As [`name`](Self::name), as bytes, which are UTF-8 all the same.
+    #[inline]
+    pub(crate) fn checked_name(&mut self) -> Result<&'a [u8], WireError> {
+        let name = self.unchecked_name()?;
+        if !name.is_ascii() {
+            std::str::from_utf8(name).map_err(|_| self.damaged())?;
+        }
+        Ok(name)
+    }
+
+    #[inline]
+    fn unchecked_name(&mut self) -> Result<&'a [u8], WireError> {
+        let length = usize::from(u16::from_le_bytes(self.take()?));
+        self.slice(length)
     }
 
     fn short_text(&mut self) -> Result<&'a [u8], WireError> {

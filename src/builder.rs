@@ -96,6 +96,9 @@ impl EngineBuilder {
         memory_budget: usize,
         /// Bytes for events that are larger than a slot. Default 8 MiB, inside the budget.
         overflow_bytes: usize,
+        /// Whether lanes and the overflow pool ask the system for huge pages, as far as they fill
+        /// some (Linux; elsewhere, and where there are none to give, small ones serve). Default no.
+        huge_pages: bool,
         /// The longest texts of an event that is larger are cut. From `slot_bytes` to 64 MiB.
         /// Default 1 MiB.
         max_event_bytes: usize,

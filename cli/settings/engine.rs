@@ -8,7 +8,7 @@ use toml::Value;
 use super::Options;
 
 /// Every key, for problems that the builder finds.
-pub(super) const KEYS: [&str; 26] = [
+pub(super) const KEYS: [&str; 27] = [
     "level",
     "lanes",
     "lane_slots",
@@ -18,6 +18,7 @@ pub(super) const KEYS: [&str; 26] = [
     "promote_after",
     "memory_budget",
     "overflow_bytes",
+    "huge_pages",
     "max_event_bytes",
     "on_full",
     "on_overflow",
@@ -69,6 +70,7 @@ pub(super) fn read(options: &mut Options<'_>, engine: EngineBuilder) -> (EngineB
         .promote_after(options.number("promote_after", 64, 0..=u32::MAX))
         .memory_budget(options.size("memory_budget", 128 * MIB, any.clone()))
         .overflow_bytes(options.size("overflow_bytes", 8 * MIB, any.clone()))
+        .huge_pages(options.flag("huge_pages", false))
         .max_event_bytes(options.size("max_event_bytes", MIB, any.clone()))
         .on_full(options.choice(
             "on_full",

@@ -2,7 +2,9 @@
 
 use std::ops::Deref;
 
-use super::{Event, FieldEntry, Layer, Name, Source, Span};
+use super::entries::{self, FieldEntry, Name, Place, Source, Span};
+use super::{Event, Layer};
+use crate::json::write_member;
 use crate::value::write_error_chain;
 use crate::wire::{Reader, encode_named};
 use crate::{ToValue, Value};
@@ -34,11 +36,15 @@ impl<'e, 'a> Enrichment<'e, 'a> {
 
     /// As [`add`](Self::add), for a [`Value`].
     pub fn add_value(&mut self, name: &str, value: Value<'_>) -> bool {
-        if self.event.position(name).is_some() {
+        let tag = entries::tag(name.as_bytes());
+        if self.event.find(tag, name.as_bytes()).is_some() {
             return false;
         }
         let (span, value) = self.event.store_named(name, value);
-        self.push(Name::Stored(Source::Added, span), value.at);
+        // A name that was cut has another tag.
+        let tag =
+            if span.len as usize == name.len() { tag } else { entries::tag(&name.as_bytes()[..span.len as usize]) };
+        self.push(tag, span, value.at, Span::default());
         true
     }
 
@@ -46,10 +52,13 @@ impl<'e, 'a> Enrichment<'e, 'a> {
     pub fn add_encoded(&mut self, fields: &EncodedFields) {
         let base = self.event.buffers.added.len() as u32;
         self.event.buffers.added.extend_from_slice(&fields.bytes);
+        let members = self.event.buffers.added.len() as u32;
+        self.event.buffers.added.extend_from_slice(&fields.members);
         for field in &fields.index {
-            if self.event.position(fields.name(field)).is_none() {
+            if self.event.find(field.tag, fields.name(field)).is_none() {
                 let name = Span { at: base + field.name.at, len: field.name.len };
-                self.push(Name::Stored(Source::Added, name), base + field.value);
+                let member = Span { at: members + field.member.at, len: field.member.len };
+                self.push(field.tag, name, base + field.value, member);
             }
         }
     }
@@ -59,9 +68,10 @@ impl<'e, 'a> Enrichment<'e, 'a> {
         (self.entries, self.added) = (usize::MAX, usize::MAX);
     }
 
-    fn push(&mut self, name: Name, at: u32) {
-        let value = super::Place { source: Source::Added, at };
-        self.event.buffers.entries.push(FieldEntry { name, value, layer: Layer::Added, removed: false });
+    #[inline]
+    fn push(&mut self, tag: u32, name: Span, at: u32, member: Span) {
+        let (name, value) = (Name::Stored(Source::Added, name), Place { source: Source::Added, at });
+        self.event.buffers.entries.push(tag, FieldEntry { name, value, member, layer: Layer::Added, removed: false });
     }
 }
 
@@ -85,12 +95,17 @@ impl<'a> Deref for Enrichment<'_, 'a> {
 pub struct EncodedFields {
     bytes: Vec<u8>,
     index: Vec<EncodedField>,
+    /// Fields as members of a JSON object, one behind the other.
+    members: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct EncodedField {
     name: Span,
+    tag: u32,
     value: u32,
+    /// Where it is among the members; empty if it has to be written for each event.
+    member: Span,
 }
 
 impl EncodedFields {
@@ -118,25 +133,43 @@ impl EncodedFields {
         self.index.is_empty()
     }
 
-    fn name(&self, field: &EncodedField) -> &str {
-        let bytes = &self.bytes[field.name.at as usize..(field.name.at + field.name.len) as usize];
-        std::str::from_utf8(bytes).unwrap_or_default()
+    fn name(&self, field: &EncodedField) -> &[u8] {
+        &self.bytes[field.name.at as usize..(field.name.at + field.name.len) as usize]
     }
 
     fn rebuild_index(&mut self) {
         let mut index: Vec<EncodedField> = Vec::new();
+        self.members.clear();
         let mut reader = Reader::new(&self.bytes);
         while !reader.is_at_end() {
             let at = reader.position() as u32 + 2;
             let name = reader.name().expect("our own encoding");
-            let field = EncodedField { name: Span { at, len: name.len() as u32 }, value: reader.position() as u32 };
+            let field = EncodedField {
+                name: Span { at, len: name.len() as u32 },
+                tag: entries::tag(name.as_bytes()),
+                value: reader.position() as u32,
+                member: Span::default(),
+            };
             reader.skip_value().expect("our own encoding");
-            match index.iter_mut().find(|earlier| self.name(earlier) == name) {
+            match index.iter_mut().find(|earlier| self.name(earlier) == name.as_bytes()) {
                 Some(earlier) => *earlier = field,
                 None => index.push(field),
             }
         }
         self.index = index;
+    }
+
+    /// Writes the fields as JSON ahead: for those that go into many events. Undone by
+    /// [`push`](Self::push).
+    pub fn write_ahead(&mut self) {
+        self.members.clear();
+        for field in &mut self.index {
+            let name = &self.bytes[field.name.at as usize..(field.name.at + field.name.len) as usize];
+            let value = Reader::starting_at(&self.bytes, field.value as usize).value().expect("our own encoding");
+            let start = self.members.len() as u32;
+            write_member(name, value, &mut self.members);
+            field.member = Span { at: start, len: self.members.len() as u32 - start };
+        }
     }
 }
 

@@ -78,28 +78,45 @@ fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
+/// The top bits of those bytes of a word, from the lowest on, that are not ASCII or need escaping.
+/// Above the first one found others may be wrong.
+#[inline]
+fn special_bits(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Sets the top bit of each byte that is zero.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = zeros(word ^ (ONES * u64::from(b'"')));
+    let backslash = zeros(word ^ (ONES * u64::from(b'\\')));
+    (word | control | quote | backslash) & TOPS
+}
+
 /// How many bytes at the front are ASCII and need no escaping: eight at a time.
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // Sets the top bit of each byte that is zero. Bytes above the first one found may be wrong,
-    // which is harmless: only the first one counts.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
     let mut at = 0;
     while let Some(chunk) = bytes[at..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote = zeros(word ^ (ONES * u64::from(b'"')));
-        let backslash = zeros(word ^ (ONES * u64::from(b'\\')));
-        let found = (word | control | quote | backslash) & TOPS;
+        let found = special_bits(u64::from_le_bytes(*chunk));
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
+    // The rest is looked at with what came before it, or, of a very short text, front and back.
+    let (rest, found) = match (bytes.last_chunk::<8>(), bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(last), ..) => (bytes.len() - 8, special_bits(u64::from_le_bytes(*last))),
+        (_, Some(first), Some(last)) => {
+            let word = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+            (at, special_bits(word))
+        }
+        _ => (at, 1),
+    };
+    if found == 0 {
+        return bytes.len();
+    }
     let not_plain = |byte: &u8| is_special(*byte) || !byte.is_ascii();
-    at + bytes[at..].iter().position(not_plain).unwrap_or(bytes.len() - at)
+    rest + bytes[rest..].iter().position(not_plain).unwrap_or(bytes.len() - rest)
 }
 
 #[cfg(test)]

@@ -19,22 +19,31 @@ impl Default for TimestampText {
 }
 
 impl TimestampText {
-    /// Appends the timestamp, without quotes.
-    pub fn push(&mut self, out: &mut Vec<u8>, nanoseconds: u64) {
+    /// The length of the text.
+    pub const LEN: usize = 30;
+
+    /// The text of a timestamp, without quotes.
+    #[inline]
+    pub fn at(&mut self, nanoseconds: u64) -> &[u8; Self::LEN] {
         let (second, fraction) = (nanoseconds / 1_000_000_000, (nanoseconds % 1_000_000_000) as u32);
         if self.second != second {
-            // 64 bits of nanoseconds end in the year 2554, well inside what jiff can express.
-            let time = Timestamp::from_second(second as i64).unwrap_or(Timestamp::UNIX_EPOCH);
-            let prefix = time.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
-            self.text[..20].copy_from_slice(&prefix.as_bytes()[..20]);
-            self.second = second;
+            self.set_second(second);
         }
         // Three independent groups of three digits.
         for (at, group) in [(20, fraction / 1_000_000), (23, fraction / 1_000 % 1_000), (26, fraction % 1_000)] {
             let digits = [group / 100, group / 10 % 10, group % 10];
             self.text[at..at + 3].copy_from_slice(&digits.map(|digit| b'0' + digit as u8));
         }
-        out.extend_from_slice(&self.text);
+        &self.text
+    }
+
+    #[cold]
+    fn set_second(&mut self, second: u64) {
+        // 64 bits of nanoseconds end in the year 2554, well inside what jiff can express.
+        let time = Timestamp::from_second(second as i64).unwrap_or(Timestamp::UNIX_EPOCH);
+        let prefix = time.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
+        self.text[..20].copy_from_slice(&prefix.as_bytes()[..20]);
+        self.second = second;
     }
 }
 
@@ -45,9 +54,7 @@ mod tests {
     use super::*;
 
     fn text(formatter: &mut TimestampText, nanoseconds: u64) -> String {
-        let mut out = Vec::new();
-        formatter.push(&mut out, nanoseconds);
-        String::from_utf8(out).unwrap()
+        str::from_utf8(formatter.at(nanoseconds)).unwrap().to_owned()
     }
 
     #[test]

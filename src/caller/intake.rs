@@ -74,7 +74,7 @@ impl Intake {
         gauge: Option<FillGauge>,
     ) -> Self {
         let (shared, shared_readers) =
-            SharedLane::new(config.lane_slots * SHARED_LANE_FACTOR, config.slot_bytes, readers);
+            SharedLane::new(config.lane_slots * SHARED_LANE_FACTOR, config.slot_bytes, config.huge_pages, readers);
         inboxes[0].push(Task::Lane(shared_readers));
         Self {
             gate: CachePadded::new(Gate {
@@ -83,7 +83,7 @@ impl Intake {
                 wake_level: config.wake_level.map_or(u8::MAX, Level::number),
             }),
             clock,
-            overflow: OverflowPool::new(config.overflow_bytes),
+            overflow: OverflowPool::new(config.overflow_bytes, config.huge_pages),
             pool: Mutex::new(LanePool {
                 free: Vec::new(),
                 lanes: 0,
@@ -233,7 +233,8 @@ impl Intake {
             pool.next_index - 1
         };
         // A millisecond's work, outside the lock.
-        let (writer, readers) = private_lane(index, self.config.lane_slots, self.config.slot_bytes, self.readers);
+        let Config { lane_slots, slot_bytes, huge_pages, .. } = self.config;
+        let (writer, readers) = private_lane(index, lane_slots, slot_bytes, huge_pages, self.readers);
         self.worker_of(index).push(Task::Lane(readers));
         Some(writer)
     }

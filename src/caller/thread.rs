@@ -126,8 +126,14 @@ pub(super) fn publish<A: Arguments>(intake: &Arc<Intake>, statement: Statement<'
 #[inline(never)]
 fn publish_stray<A: Arguments>(intake: &Intake, statement: Statement<'_>, arguments: A) {
     let (mut lane, counts, scope) = (intake.shared.writer(), &intake.strays, ScopeState::new());
-    if let Some(event) = draft(intake, &mut lane, counts, statement, &scope, arguments) {
+    if !admit(intake, counts) {
+        return;
+    }
+    let event = Draft::new(intake, statement, &scope, arguments);
+    if event.fits(intake) {
         place(intake, &mut lane, counts, statement.marks.level_number(), &event);
+    } else {
+        big::send(intake, &mut lane, counts, event);
     }
 }
 
@@ -164,12 +170,20 @@ impl Caller {
         }
         self.until_promotion -= 1;
         let Self { intake, lane, counts, .. } = self;
-        let Some(event) = draft(intake, lane, counts, statement, scope, arguments) else { return };
+        if !admit(intake, counts) {
+            return;
+        }
+        // Its parts stay in registers: only the unusual ways take it as a whole, and get a copy.
+        let event = Draft::new(intake, statement, scope, arguments);
+        if !event.fits(intake) {
+            return big::send(intake, lane, counts, event);
+        }
         let level = statement.marks.level_number();
         match lane.try_publish(&event) {
             Ok(quarter) => after_publish(intake, lane, counts, level, quarter),
             Err(Full) => {
-                place(intake, lane, counts, level, &event);
+                let copy = event;
+                place(intake, lane, counts, level, &copy);
             }
         }
     }
@@ -248,37 +262,15 @@ pub(crate) fn attach_thread(intake: &Arc<Intake>) -> Result<(), AttachError> {
         .unwrap_or(Err(AttachError::Closed))
 }
 
-/// Counts the event and makes it ready for a slot; unless it is too late, or it is too big and
-/// has gone another way.
+/// Counts the event, and says whether it is not too late for it.
 #[inline(always)]
-fn draft<'a, A: Arguments>(
-    intake: &Intake,
-    lane: &mut LaneWriter,
-    counts: &CallerCounts,
-    statement: Statement<'a>,
-    scope: &'a ScopeState,
-    arguments: A,
-) -> Option<Draft<'a, A>> {
+fn admit(intake: &Intake, counts: &CallerCounts) -> bool {
     counts.submitted();
-    if intake.is_closed() {
+    let is_open = !intake.is_closed();
+    if !is_open {
         counts.dropped(DropReason::Closed);
-        return None;
     }
-    let event = Draft {
-        ticks: intake.clock.now(),
-        // Before the claim: a call site's first event enters it into a table.
-        callsite: statement.callsite.id(),
-        statement,
-        scope: scope.fields(),
-        trace: scope.trace(),
-        arguments,
-        arguments_len: arguments.encoded_len(),
-    };
-    if HEADER_BYTES + event.len() > intake.config.slot_bytes {
-        big::send(intake, lane, counts, event);
-        return None;
-    }
-    Some(event)
+    is_open
 }
 
 /// An event before it is in a slot.
@@ -291,6 +283,28 @@ pub(super) struct Draft<'a, A> {
     pub(super) trace: Option<&'a TraceContext>,
     pub(super) arguments: A,
     pub(super) arguments_len: usize,
+}
+
+impl<'a, A: Arguments> Draft<'a, A> {
+    #[inline(always)]
+    fn new(intake: &Intake, statement: Statement<'a>, scope: &'a ScopeState, arguments: A) -> Self {
+        Draft {
+            ticks: intake.clock.now(),
+            // Before the claim: a call site's first event enters it into a table.
+            callsite: statement.callsite.id(),
+            statement,
+            scope: scope.fields(),
+            trace: scope.trace(),
+            arguments,
+            arguments_len: arguments.encoded_len(),
+        }
+    }
+
+    /// Whether a slot can hold it.
+    #[inline(always)]
+    fn fits(&self, intake: &Intake) -> bool {
+        HEADER_BYTES + self.len() <= intake.config.slot_bytes
+    }
 }
 
 impl<A> Draft<'_, A> {

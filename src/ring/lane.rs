@@ -47,7 +47,7 @@ pub(crate) struct LaneState {
 }
 
 impl LaneState {
-    fn new(index: u32, slots: usize, slot_bytes: usize) -> Arc<Self> {
+    fn new(index: u32, slots: usize, slot_bytes: usize, huge_pages: bool) -> Arc<Self> {
         Arc::new(Self {
             index,
             slots: slots as u64,
@@ -56,7 +56,7 @@ impl LaneState {
             lost: CachePadded::default(),
             begins_after: AtomicU64::new(0),
             shed_until: AtomicU64::new(0),
-            arena: Arena::new(slots, slot_bytes),
+            arena: Arena::new(slots, slot_bytes, huge_pages),
         })
     }
 
@@ -139,9 +139,10 @@ pub(crate) fn private_lane(
     index: u32,
     slots: usize,
     slot_bytes: usize,
+    huge_pages: bool,
     readers: usize,
 ) -> (LaneWriter, Vec<LaneReader>) {
-    let state = LaneState::new(index, slots, slot_bytes);
+    let state = LaneState::new(index, slots, slot_bytes, huge_pages);
     let builder = build_single_producer(slots, state.cells(), BusySpin);
     let (producer, readers) = chain_of_readers!(state, builder, LanePoller::Private, readers);
     (LaneWriter::new(state, LaneProducer::Private(producer)), readers)
@@ -155,8 +156,8 @@ pub(crate) struct SharedLane {
 
 impl SharedLane {
     /// The lane and its chain of `readers`.
-    pub(crate) fn new(slots: usize, slot_bytes: usize, readers: usize) -> (Self, Vec<LaneReader>) {
-        let state = LaneState::new(0, slots, slot_bytes);
+    pub(crate) fn new(slots: usize, slot_bytes: usize, huge_pages: bool, readers: usize) -> (Self, Vec<LaneReader>) {
+        let state = LaneState::new(0, slots, slot_bytes, huge_pages);
         let builder = build_multi_producer(slots, state.cells(), BusySpin);
         let (producer, readers) = chain_of_readers!(state, builder, LanePoller::Shared, readers);
         (Self { original: Mutex::new(producer), state }, readers)

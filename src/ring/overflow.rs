@@ -32,13 +32,13 @@ const DATA_BYTES: usize = BLOCK_BYTES - LINK_BYTES;
 
 impl OverflowPool {
     /// A pool of `bytes`, rounded down to whole blocks.
-    pub(crate) fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize, huge_pages: bool) -> Self {
         let blocks = (bytes / BLOCK_BYTES).min(NONE as usize);
         let free = ArrayQueue::new(blocks.max(1));
         (0..blocks as u32).for_each(|block| {
             free.push(block).expect("room for every block");
         });
-        Self { free, arena: (blocks > 0).then(|| Arena::new(blocks, BLOCK_BYTES)) }
+        Self { free, arena: (blocks > 0).then(|| Arena::new(blocks, BLOCK_BYTES, huge_pages)) }
     }
 
     /// Whether the pool could ever hold `bytes` of data.

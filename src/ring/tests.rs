@@ -77,13 +77,13 @@ proptest! {
     #[test]
     fn a_lane_is_a_bounded_queue(shared in any::<bool>(), operations in prop::collection::vec(operation(), 0..400)) {
         const SLOTS: usize = 64;
-        let pool = OverflowPool::new(10 * 512);
+        let pool = OverflowPool::new(10 * 512, false);
         let (lane, mut writer, mut reader) = if shared {
-            let (lane, readers) = SharedLane::new(SLOTS, SLOT, 1);
+            let (lane, readers) = SharedLane::new(SLOTS, SLOT, false, 1);
             let writer = lane.writer();
             (Some(lane), writer, only(readers))
         } else {
-            let (writer, readers) = private_lane(1, SLOTS, SLOT, 1);
+            let (writer, readers) = private_lane(1, SLOTS, SLOT, false, 1);
             (None, writer, only(readers))
         };
         let mut model: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
@@ -127,8 +127,8 @@ proptest! {
 #[test]
 fn a_window_stays_readable_while_its_producer_fills_the_rest() {
     const SLOTS: usize = 64;
-    let pool = OverflowPool::new(0);
-    let (mut writer, readers) = private_lane(1, SLOTS, SLOT, 1);
+    let pool = OverflowPool::new(0, false);
+    let (mut writer, readers) = private_lane(1, SLOTS, SLOT, false, 1);
     let mut reader = only(readers);
     for number in 0..40 {
         assert!(publish(&mut writer, &pool, number, &[number as u8; 20]));
@@ -146,7 +146,7 @@ fn a_window_stays_readable_while_its_producer_fills_the_rest() {
 
 #[test]
 fn a_chain_that_is_never_published_goes_back() {
-    let pool = OverflowPool::new(4 * 512);
+    let pool = OverflowPool::new(4 * 512, false);
     {
         let mut chain = pool.take(3 * 508).unwrap();
         chain.put(&[7; 3 * 508]);
@@ -161,8 +161,8 @@ fn a_chain_that_is_never_published_goes_back() {
 fn threads_that_share_a_lane_and_a_pool_lose_and_mix_nothing() {
     const THREADS: u64 = 4;
     let each: u64 = if cfg!(miri) { 50 } else { 20_000 };
-    let pool = OverflowPool::new(64 * 512);
-    let (lane, readers) = SharedLane::new(256, SLOT, 1);
+    let pool = OverflowPool::new(64 * 512, false);
+    let (lane, readers) = SharedLane::new(256, SLOT, false, 1);
     let mut reader = only(readers);
     thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -203,13 +203,13 @@ fn threads_that_share_a_lane_and_a_pool_lose_and_mix_nothing() {
 fn readers_in_a_chain_follow_each_other_and_the_last_one_frees_the_slots() {
     const SLOTS: usize = 64;
     for shared in [false, true] {
-        let pool = OverflowPool::new(4 * 512);
+        let pool = OverflowPool::new(4 * 512, false);
         let (lane, mut writer, mut readers) = if shared {
-            let (lane, readers) = SharedLane::new(SLOTS, SLOT, 3);
+            let (lane, readers) = SharedLane::new(SLOTS, SLOT, false, 3);
             let writer = lane.writer();
             (Some(lane), writer, readers)
         } else {
-            let (writer, readers) = private_lane(1, SLOTS, SLOT, 3);
+            let (writer, readers) = private_lane(1, SLOTS, SLOT, false, 3);
             (None, writer, readers)
         };
         let payload = |number: u64| vec![number as u8; if number == 3 { 600 } else { 20 }];

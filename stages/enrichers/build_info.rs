@@ -91,6 +91,7 @@ impl BuildInfoBuilder {
                 encoded.push(&format!("{}{name}", self.prefix), value);
             }
         }
+        encoded.write_ahead();
         Ok(BuildInfo { encoded })
     }
 }

@@ -97,6 +97,7 @@ impl ContextFieldsBuilder {
     pub fn default(mut self, name: &str, value: impl ToValue) -> Self {
         self.default_names.push(name.to_owned());
         self.defaults.push(name, value);
+        self.defaults.write_ahead();
         self
     }
 

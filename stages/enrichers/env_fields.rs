@@ -114,6 +114,7 @@ fn encode(fields: &[(String, String)], read: impl Fn(&str) -> Option<String>) ->
             encoded.push(field, value);
         }
     }
+    encoded.write_ahead();
     encoded
 }
 

@@ -114,6 +114,7 @@ fn encode(fields: &[HostField]) -> EncodedFields {
             HostField::Arch => encoded.push(name, std::env::consts::ARCH),
         }
     }
+    encoded.write_ahead();
     encoded
 }
 

@@ -160,6 +160,7 @@ impl KubernetesBuilder {
                 encoded.push(&format!("{}{name}", self.prefix), value);
             }
         }
+        encoded.write_ahead();
         encoded
     }
 }

@@ -124,6 +124,7 @@ impl ProcessInfoBuilder {
                 }
             }
         }
+        encoded.write_ahead();
         encoded
     }
 }

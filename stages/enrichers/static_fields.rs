@@ -36,6 +36,7 @@ impl StaticFields {
     pub fn field(mut self, name: &str, value: impl ToValue) -> Self {
         if (1..=MAX_NAME).contains(&name.len()) {
             self.encoded.push(name, value);
+            self.encoded.write_ahead();
         } else {
             self.refused = self.refused.or(Some(name.len()));
         }

@@ -66,11 +66,12 @@ impl FieldSearch {
 
     pub fn redact(&mut self, event: &mut Event<'_>) {
         for index in 0..event.slots() {
-            let Some(field) = event.field(index) else { continue };
-            let has_members = matches!(field.value, Value::Json(_) | Value::Cut { .. });
-            if !(has_members || self.paths.may_end_at(field.name)) || !self.concerns(field.name) {
+            // For nearly every field this is all there is to do.
+            let Some(name) = event.field_name_bytes(index) else { continue };
+            if !(event.may_hold_json(index) || self.paths.may_end_at(name)) {
                 continue;
             }
+            let Some(field) = event.field(index).filter(|field| self.concerns(field.name)) else { continue };
             match self.action(field.value) {
                 Action::Keep => {}
                 Action::Mask => event.replace(index, Value::Str(&self.mask)),

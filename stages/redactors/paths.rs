@@ -26,6 +26,10 @@ pub struct Paths {
     path_of: Vec<usize>,
     /// Where a search begins: at the start of each path, and behind each `**` there.
     starts: Vec<Place>,
+    /// The last name of each path, `None` for a wildcard: see [`Paths::may_end_at`].
+    ends: Vec<Option<Box<str>>>,
+    /// A bit for each letter that those end with.
+    end_letters: u32,
     pub case_insensitive: bool,
 }
 
@@ -59,6 +63,12 @@ impl Paths {
                     name => Segment::Name(name.into(), position(name)),
                 });
             }
+            let end = match paths.segments.last() {
+                Some(Segment::Name(name, _)) => Some(name.clone()),
+                _ => None,
+            };
+            paths.end_letters |= letters(end.as_deref());
+            paths.ends.push(end);
             paths.segments.push(Segment::End);
             paths.path_of.resize(paths.segments.len(), number);
             let mut starts = std::mem::take(&mut paths.starts);
@@ -76,16 +86,22 @@ impl Paths {
 
     /// Whether a path may be complete at a name that comes last, told from the path's end alone: for
     /// most names the answer is no, and costs next to nothing.
-    pub fn may_end_at(&self, name: &str) -> bool {
-        // Before each `End` is the last name; a path has at least one.
-        let mut ends = (1..self.segments.len()).filter(|end| self.segments[*end] == Segment::End);
-        ends.any(|end| match &self.segments[end - 1] {
-            Segment::Name(last, _) => match name.len().checked_sub(last.len()) {
-                _ if self.case_insensitive && !(name.is_ascii() && last.is_ascii()) => true,
-                None => false,
-                Some(front) => name.as_bytes()[front..].eq_ignore_ascii_case(last.as_bytes()),
-            },
-            Segment::Any | Segment::AnyDepth | Segment::End => true,
+    #[inline]
+    pub fn may_end_at(&self, name: &[u8]) -> bool {
+        // Upper and lower case have the same low bits.
+        let never = name.last().is_some_and(|last| last.is_ascii() && self.end_letters >> (last & 31) & 1 == 0);
+        !never && self.compare_ends(name)
+    }
+
+    fn compare_ends(&self, name: &[u8]) -> bool {
+        self.ends.iter().any(|end| {
+            let Some(end) = end else { return true };
+            if self.case_insensitive && !(name.is_ascii() && end.is_ascii()) {
+                return true;
+            }
+            // The whole name, or what is behind a dot.
+            let Some(front) = name.len().checked_sub(end.len()) else { return false };
+            (front == 0 || name[front - 1] == b'.') && name[front..].eq_ignore_ascii_case(end.as_bytes())
         })
     }
 
@@ -168,6 +184,14 @@ impl Paths {
             }
             place.0 += 1;
         }
+    }
+}
+
+/// The bit of a name's last letter; all for a wildcard, and for a name in which case is more than a bit.
+fn letters(end: Option<&str>) -> u32 {
+    match end {
+        Some(name) if name.is_ascii() => name.bytes().last().map_or(0, |last| 1 << (last & 31)),
+        _ => u32::MAX,
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::wire::encode_named;
-use crate::{EventBuffers, Level, Record, Shape, TraceContext};
+use crate::{Callsite, EncodedFields, EventBuffers, Level, Record, Shape, TraceContext, Value};
 
 /// An event with these fields, as a line; and what the encoder counted.
 fn line(
@@ -141,6 +141,67 @@ fn the_v1_1_envelope_sorts_fields_into_their_objects() {
 fn marks_close_a_flat_line() {
     let (text, _) = line(Envelope::Flat, "m", &[("a", Value::Null)], |record| record.shape.truncated = true);
     assert!(text.ends_with(r#","a":null,"_truncated":true}"#), "{text}");
+}
+
+/// What is written once and copied from then on reads as what is written for each event.
+#[test]
+fn templates_and_members_written_ahead_change_nothing() {
+    static SITE: Callsite = Callsite::new(
+        "say \"hi\"",
+        "m",
+        "f",
+        1,
+        &["id", "level", "trace_id", "a_name_of_more_than_thirty_two_bytes_in_all", "quo\"te"],
+    );
+    let trace = TraceContext { trace_id: [0xab; 16], span_id: [1; 8], flags: 1 };
+    let mut added = EncodedFields::new();
+    added.push("host", "h\n1");
+    added.push("timestamp", 7u8);
+    added.push("ratio", f64::NAN);
+    added.push("user_id", "u");
+    added.push("id", "hidden by the event's own");
+    let mut ahead = added.clone();
+    ahead.write_ahead();
+
+    for (envelope, trace) in [Envelope::Flat, Envelope::V1_1].into_iter().flat_map(|e| [(e, None), (e, Some(trace))]) {
+        let mut templated = JsonEncoder::new(envelope);
+        for (number, level) in [Level::INFO, Level::ERROR, Level::INFO].into_iter().enumerate() {
+            let values = [Value::U64(1), Value::Str("x"), Value::Null, Value::Str("ACMECORP"), Value::Bool(true)];
+            let (mut plain, mut named) = (Vec::new(), Vec::new());
+            Value::Str(SITE.message()).encode(&mut named);
+            values.iter().for_each(|value| value.encode(&mut plain));
+            SITE.fields().iter().zip(&values).for_each(|(name, value)| encode_named(name, value, &mut named));
+            let line = |encoder: &mut JsonEncoder, by_site: bool, fields: &EncodedFields| {
+                let record = Record {
+                    timestamp: 1_000_000_007 * number as u64,
+                    level,
+                    callsite: by_site.then_some(&SITE),
+                    trace,
+                    shape: Shape { inline_message: !by_site, named_arguments: !by_site, truncated: false },
+                    context: &[],
+                    arguments: if by_site { &plain } else { &named },
+                };
+                let mut buffers = EventBuffers::default();
+                let mut event = Event::open(record, &mut buffers);
+                let mut enrichment = crate::Enrichment::new(&mut event);
+                enrichment.add_encoded(fields);
+                enrichment.commit();
+                if number == 1 {
+                    event.replace(5, Value::Str("***"));
+                    event.rename(0, "number");
+                }
+                let identity = Identity { epoch: 7, lane: number as u32, number: 42 };
+                let (mut out, before) = (Vec::new(), encoder.counts().non_finite);
+                encoder.encode(&event, Some(identity), &mut out);
+                assert_eq!(encoder.counts().non_finite, before + 1);
+                String::from_utf8(out).unwrap()
+            };
+            let slow = line(&mut JsonEncoder::new(envelope), false, &added);
+            assert!(serde_json::from_str::<serde_json::Value>(&slow).is_ok(), "{slow}");
+            assert_eq!(line(&mut templated, true, &ahead), slow);
+            assert_eq!(slow.contains("***"), number == 1);
+        }
+    }
 }
 
 /// Every kind of value, with texts that hold all that needs care.

@@ -1,0 +1,223 @@
+//! Events as lines, in the two envelopes.
+
+use super::envelope::{Envelope, Identity, is_of_context, is_of_trace, is_reserved, unreserved};
+use super::pieces::{Head, LoggerText, SeqText, Template, Templates};
+use super::text::{push_escaped, push_string};
+use super::value::EncodeCounts;
+use crate::event::RawField;
+use crate::{Event, Layer};
+
+/// Turns events into lines of JSON; one per worker.
+#[derive(Debug)]
+pub struct JsonEncoder {
+    envelope: Envelope,
+    templates: Templates,
+    head: Head,
+    logger: LoggerText,
+    seq: SeqText,
+    sections: Sections,
+    counts: EncodeCounts,
+}
+
+/// Members of a `v1_1` line that wait for those of the section before.
+#[derive(Debug, Default)]
+struct Sections {
+    diagnostics: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Default for JsonEncoder {
+    fn default() -> Self {
+        Self::new(Envelope::default())
+    }
+}
+
+impl JsonEncoder {
+    /// An encoder for this envelope.
+    #[must_use]
+    pub fn new(envelope: Envelope) -> Self {
+        Self {
+            envelope,
+            templates: Templates::default(),
+            head: Head::new(envelope),
+            logger: LoggerText::default(),
+            seq: SeqText::default(),
+            sections: Sections::default(),
+            counts: EncodeCounts::default(),
+        }
+    }
+
+    /// What had to be changed so far.
+    #[must_use]
+    pub fn counts(&self) -> EncodeCounts {
+        self.counts
+    }
+
+    /// Lets go of memory beyond about `bytes`, which an unusual event left behind.
+    pub fn trim(&mut self, bytes: usize) {
+        for section in [&mut self.sections.diagnostics, &mut self.sections.data] {
+            if section.capacity() > bytes {
+                *section = Vec::new();
+            }
+        }
+    }
+
+    /// Appends the event to `out` as one line of JSON without its newline.
+    pub fn encode(&mut self, event: &Event<'_>, identity: Option<Identity>, out: &mut Vec<u8>) {
+        let Self { envelope, templates, head, logger, seq, sections, counts } = self;
+        let template = templates.of(event, *envelope);
+        let mut line = Line { event, template, seq, identity, counts, out };
+        head.push(event.timestamp(), event.level(), line.out);
+        match envelope {
+            Envelope::Flat => line.flat(logger),
+            Envelope::V1_1 => line.v1_1(logger, sections),
+        }
+    }
+}
+
+/// One line that is being written.
+struct Line<'l, 'a> {
+    event: &'l Event<'a>,
+    template: Option<&'l Template>,
+    seq: &'l mut SeqText,
+    identity: Option<Identity>,
+    counts: &'l mut EncodeCounts,
+    out: &'l mut Vec<u8>,
+}
+
+impl Line<'_, '_> {
+    #[inline]
+    fn flat(&mut self, logger: &mut LoggerText) {
+        logger.push(self.event.unchecked_logger(), self.out);
+        self.message();
+        if self.event.trace().is_some() {
+            self.out.push(b',');
+            push_trace(self.event, self.out);
+        }
+        for field in self.event.raw_fields() {
+            self.out.push(b',');
+            push_member(self.event, self.template, &field, true, self.counts, self.out);
+        }
+        self.marks(true);
+        self.out.push(b'}');
+    }
+
+    #[inline]
+    fn v1_1(&mut self, logger: &mut LoggerText, sections: &mut Sections) {
+        let has_trace = self.event.trace().is_some();
+        let Sections { diagnostics, data } = sections;
+        diagnostics.clear();
+        data.clear();
+        self.message();
+        self.out.extend_from_slice(b",\"context\":{");
+        push_trace(self.event, self.out);
+        let mut context_is_empty = !has_trace;
+        for field in self.event.raw_fields() {
+            let is_context = is_of_context(field.name) && !(has_trace && is_of_trace(field.name));
+            let (section, is_first) = match field.layer {
+                _ if is_context => (&mut *self.out, std::mem::take(&mut context_is_empty)),
+                Layer::Added => (&mut *diagnostics, false),
+                Layer::Argument | Layer::Context => (&mut *data, false),
+            };
+            if !is_first && !section.is_empty() {
+                section.push(b',');
+            }
+            push_member(self.event, self.template, &field, false, self.counts, section);
+        }
+        self.out.extend_from_slice(b"},\"diagnostics\":{");
+        let no_marks = self.marks(false);
+        if !no_marks && !diagnostics.is_empty() {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(diagnostics);
+        self.out.extend_from_slice(b"},\"data\":{");
+        self.out.extend_from_slice(data);
+        self.out.push(b'}');
+        logger.push(self.event.unchecked_logger(), self.out);
+        self.out.extend_from_slice(b"}}");
+    }
+
+    #[inline]
+    fn message(&mut self) {
+        self.out.extend_from_slice(b",\"message\":");
+        match self.template {
+            Some(template) if self.event.message_is_static() => self.out.extend_from_slice(&template.message),
+            _ => match self.event.raw_message() {
+                Some(wire) => self.counts.push_wire(wire, self.out),
+                None => drop(push_string(self.out, self.event.message().as_bytes())),
+            },
+        }
+    }
+
+    /// The engine's own members, each behind a comma if `comma` or another one came before. Says
+    /// whether there was none.
+    #[inline]
+    fn marks(&mut self, comma: bool) -> bool {
+        let mut first = !comma;
+        let mut separate = |out: &mut Vec<u8>| {
+            if !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+        };
+        if let Some(identity) = self.identity {
+            separate(self.out);
+            self.seq.push(identity, self.out);
+        }
+        for (marked, name) in [
+            (self.event.is_truncated(), &b"\"_truncated\":true"[..]),
+            (self.event.redaction_failed(), b"\"_redaction_failed\":true"),
+            (self.event.is_damaged(), b"\"_damaged\":true"),
+        ] {
+            if marked {
+                separate(self.out);
+                self.out.extend_from_slice(name);
+            }
+        }
+        first
+    }
+}
+
+/// `"name":value`; in a flat line the name must not be one of the line's own.
+#[inline]
+fn push_member(
+    event: &Event<'_>,
+    template: Option<&Template>,
+    field: &RawField<'_>,
+    flat: bool,
+    counts: &mut EncodeCounts,
+    out: &mut Vec<u8>,
+) {
+    if !field.member.is_empty() {
+        return out.extend_from_slice(field.member);
+    }
+    match template.filter(|_| field.of_callsite).and_then(|template| template.key(field.index)) {
+        Some(key) => key.push(out),
+        None => {
+            out.push(b'"');
+            if flat && is_reserved(field.name, event) {
+                push_escaped(out, unreserved(field.name, event).as_bytes());
+            } else {
+                push_escaped(out, field.name);
+            }
+            out.extend_from_slice(b"\":");
+        }
+    }
+    counts.push_wire(field.wire, out);
+}
+
+/// `"trace_id":"…","span_id":"…"`; nothing without a trace.
+fn push_trace(event: &Event<'_>, out: &mut Vec<u8>) {
+    let Some(trace) = event.trace() else { return };
+    let hex = |out: &mut Vec<u8>, bytes: &[u8]| {
+        let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+        out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    };
+    out.extend_from_slice(b"\"trace_id\":\"");
+    hex(out, &trace.trace_id);
+    out.extend_from_slice(b"\",\"span_id\":\"");
+    hex(out, &trace.span_id);
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests;

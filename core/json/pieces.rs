@@ -1,0 +1,195 @@
+//! What many lines have in common, written once per encoder: it is copied from there.
+
+use super::envelope::{Envelope, Identity, may_be_reserved};
+use super::text::push_string;
+use super::time::TimestampText;
+use super::value::push_integer;
+use crate::{Callsite, Event, Level};
+
+/// A short piece is copied as a block of this size, which takes no call.
+const BLOCK: usize = 32;
+
+/// A piece of text.
+#[derive(Debug)]
+pub(super) enum Piece {
+    Short([u8; BLOCK], u8),
+    Long(Box<[u8]>),
+}
+
+impl Piece {
+    fn new(text: &[u8]) -> Self {
+        let mut block = [0; BLOCK];
+        match block.get_mut(..text.len()) {
+            Some(start) => {
+                start.copy_from_slice(text);
+                Self::Short(block, text.len() as u8)
+            }
+            None => Self::Long(text.into()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Short(block, len) => {
+                let end = out.len() + usize::from(*len);
+                out.extend_from_slice(block);
+                out.truncate(end);
+            }
+            Self::Long(text) => out.extend_from_slice(text),
+        }
+    }
+}
+
+/// What a call site says of its events.
+#[derive(Debug)]
+pub(super) struct Template {
+    /// The message as a string.
+    pub(super) message: Box<[u8]>,
+    /// For each field `"name":`; `None` where the name has to be looked at in each event.
+    keys: Box<[Option<Piece>]>,
+}
+
+impl Template {
+    fn new(site: &Callsite, envelope: Envelope) -> Self {
+        let text = |text: &str, more: &[u8]| {
+            let mut out = Vec::new();
+            push_string(&mut out, text.as_bytes());
+            out.extend_from_slice(more);
+            out
+        };
+        let key = |name: &&str| {
+            let is_reserved = envelope == Envelope::Flat && may_be_reserved(name.as_bytes());
+            (!is_reserved).then(|| Piece::new(&text(name, b":")))
+        };
+        Self { message: text(site.message(), b"").into(), keys: site.fields().iter().map(key).collect() }
+    }
+
+    #[inline]
+    pub(super) fn key(&self, index: usize) -> Option<&Piece> {
+        self.keys.get(index)?.as_ref()
+    }
+}
+
+/// The templates of all call sites that were met, by their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Templates(Vec<Option<Box<Template>>>);
+
+impl Templates {
+    #[inline]
+    pub(super) fn of(&mut self, event: &Event<'_>, envelope: Envelope) -> Option<&Template> {
+        let site = event.callsite()?;
+        let index = site.index()?;
+        if !matches!(self.0.get(index), Some(Some(_))) {
+            self.add(site, index, envelope);
+        }
+        self.0[index].as_deref()
+    }
+
+    #[cold]
+    fn add(&mut self, site: &'static Callsite, index: usize, envelope: Envelope) {
+        if self.0.len() <= index {
+            self.0.resize_with(index + 1, || None);
+        }
+        self.0[index] = Some(Box::new(Template::new(site, envelope)));
+    }
+}
+
+/// The beginning of a line: envelope, time and level.
+#[derive(Debug)]
+pub(super) struct Head {
+    text: Vec<u8>,
+    time: TimestampText,
+    /// Where in `text` the time is.
+    time_at: usize,
+    level: Option<Level>,
+}
+
+impl Head {
+    pub(super) fn new(envelope: Envelope) -> Self {
+        let before: &[u8] = match envelope {
+            Envelope::Flat => b"{\"timestamp\":\"",
+            Envelope::V1_1 => b"{\"schema_version\":\"1.1\",\"log\":{\"timestamp\":\"",
+        };
+        Self { text: before.to_vec(), time: TimestampText::default(), time_at: before.len(), level: None }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, timestamp: u64, level: Level, out: &mut Vec<u8>) {
+        if self.level != Some(level) {
+            self.set_level(level);
+        }
+        let time = self.time.at(timestamp);
+        self.text[self.time_at..][..TimestampText::LEN].copy_from_slice(time);
+        out.extend_from_slice(&self.text);
+    }
+
+    #[cold]
+    fn set_level(&mut self, level: Level) {
+        self.text.resize(self.time_at + TimestampText::LEN, b' ');
+        for part in ["\",\"level\":\"", level.name(), "\""] {
+            self.text.extend_from_slice(part.as_bytes());
+        }
+        self.level = Some(level);
+    }
+}
+
+/// `,"logger":"…"` as it was for the event before.
+#[derive(Debug, Default)]
+pub(super) struct LoggerText {
+    name: Vec<u8>,
+    text: Vec<u8>,
+}
+
+impl LoggerText {
+    /// Nothing for an event without a logger's name.
+    #[inline]
+    pub(super) fn push(&mut self, name: &[u8], out: &mut Vec<u8>) {
+        if self.name != name {
+            self.set(name);
+        }
+        out.extend_from_slice(&self.text);
+    }
+
+    #[inline(never)]
+    fn set(&mut self, name: &[u8]) {
+        self.name.clear();
+        self.name.extend_from_slice(name);
+        self.text.clear();
+        if !name.is_empty() {
+            self.text.extend_from_slice(b",\"logger\":");
+            push_string(&mut self.text, name);
+        }
+    }
+}
+
+/// `"_seq":"<epoch>-<lane>-`, as it was for the event before.
+#[derive(Debug, Default)]
+pub(super) struct SeqText {
+    of: Option<(u64, u32)>,
+    text: Vec<u8>,
+}
+
+impl SeqText {
+    #[inline]
+    pub(super) fn push(&mut self, identity: Identity, out: &mut Vec<u8>) {
+        let Identity { epoch, lane, number } = identity;
+        if self.of != Some((epoch, lane)) {
+            self.set(epoch, lane);
+        }
+        out.extend_from_slice(&self.text);
+        push_integer(out, number);
+        out.push(b'"');
+    }
+
+    #[inline(never)]
+    fn set(&mut self, epoch: u64, lane: u32) {
+        self.of = Some((epoch, lane));
+        self.text.clear();
+        self.text.extend_from_slice(b"\"_seq\":\"");
+        push_integer(&mut self.text, epoch);
+        self.text.push(b'-');
+        push_integer(&mut self.text, lane);
+        self.text.push(b'-');
+    }
+}

@@ -1,0 +1,130 @@
+//! Values as JSON, straight from their encoding.
+
+use serde_json::value::RawValue;
+
+use super::envelope::may_be_reserved;
+use super::text::push_string;
+use crate::Value;
+use crate::wire::{Reader, tag};
+
+/// How often the encoder had to change a value to keep the line valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct EncodeCounts {
+    /// NaN or an infinity became `null`.
+    pub non_finite: u64,
+    /// What was logged as raw JSON is none, and was written as a string.
+    pub invalid_json: u64,
+    /// A run of bytes that is not UTF-8 became U+FFFD.
+    pub invalid_utf8: u64,
+}
+
+impl EncodeCounts {
+    /// Appends the value that begins `wire`; the usual kinds without taking them apart first.
+    #[inline]
+    pub(super) fn push_wire(&mut self, wire: &[u8], out: &mut Vec<u8>) {
+        let Some((tag, rest)) = wire.split_first() else { return out.extend_from_slice(b"null") };
+        match (*tag, rest.first_chunk()) {
+            (tag::U64, Some(word)) => push_integer(out, u64::from_le_bytes(*word)),
+            (tag::I64, Some(word)) => push_integer(out, i64::from_le_bytes(*word)),
+            (tag::F64, Some(word)) => self.push_float(out, f64::from_le_bytes(*word), f64::is_finite),
+            (tag::TRUE, _) => out.extend_from_slice(b"true"),
+            (tag::FALSE, _) => out.extend_from_slice(b"false"),
+            (tag::SHORT_STR, _) => {
+                let text = rest.split_first().and_then(|(len, rest)| rest.get(..usize::from(*len)));
+                self.invalid_utf8 += push_string(out, text.unwrap_or_default());
+            }
+            _ => self.push_unusual(wire, out),
+        }
+    }
+
+    #[inline(never)]
+    fn push_unusual(&mut self, wire: &[u8], out: &mut Vec<u8>) {
+        let value = Reader::new(wire).unchecked_value().map_or(Value::Null, |(_, value)| value);
+        self.push(value, out);
+    }
+
+    /// Appends a value. Texts that were not checked come as [`Value::Bytes`].
+    pub(super) fn push(&mut self, value: Value<'_>, out: &mut Vec<u8>) {
+        match value {
+            Value::Null => out.extend_from_slice(b"null"),
+            Value::Bool(true) => out.extend_from_slice(b"true"),
+            Value::Bool(false) => out.extend_from_slice(b"false"),
+            Value::I64(v) => push_integer(out, v),
+            Value::U64(v) => push_integer(out, v),
+            Value::I128(v) => push_integer(out, v),
+            Value::U128(v) => push_integer(out, v),
+            Value::F64(v) => self.push_float(out, v, f64::is_finite),
+            Value::F32(v) => self.push_float(out, v, f32::is_finite),
+            Value::Bytes(bytes) => self.invalid_utf8 += push_string(out, bytes),
+            Value::Str(text) => drop(push_string(out, text.as_bytes())),
+            Value::Char(c) => drop(push_string(out, c.encode_utf8(&mut [0; 4]).as_bytes())),
+            Value::Duration(duration) => push_duration(out, duration),
+            Value::Json(text) => self.push_json(text, out),
+            Value::Cut { kept, original_len } => {
+                self.invalid_utf8 += push_string(out, kept);
+                out.pop();
+                out.extend_from_slice(b"...[truncated, ");
+                push_integer(out, original_len);
+                out.extend_from_slice(b" bytes]\"");
+            }
+            // Formatted before they entered the lane; `store` sees to those of stages.
+            Value::Display(_) | Value::Debug(_) | Value::Error(_) => out.extend_from_slice(b"null"),
+        }
+    }
+
+    #[inline]
+    fn push_float<F: zmij::Float + Copy>(&mut self, out: &mut Vec<u8>, value: F, is_finite: impl Fn(F) -> bool) {
+        if is_finite(value) {
+            out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+        } else {
+            self.non_finite += 1;
+            out.extend_from_slice(b"null");
+        }
+    }
+
+    fn push_json(&mut self, text: &str, out: &mut Vec<u8>) {
+        match serde_json::from_str::<&RawValue>(text) {
+            // Line breaks can only stand between tokens here: inside a string they would be invalid.
+            Ok(json) => out.extend(json.get().bytes().map(|byte| if byte < 0x20 { b' ' } else { byte })),
+            Err(_) => {
+                self.invalid_json += 1;
+                push_string(out, text.as_bytes());
+            }
+        }
+    }
+}
+
+/// Appends `"name":value`, if that is what each event will have in either envelope; else nothing.
+pub(crate) fn write_member(name: &[u8], value: Value<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    let mut changed = EncodeCounts::default();
+    if !may_be_reserved(name) {
+        push_string(out, name);
+        out.push(b':');
+        changed.push(value, out);
+    }
+    if changed != EncodeCounts::default() {
+        // Is to be counted each time.
+        out.truncate(start);
+    }
+}
+
+#[inline]
+pub(super) fn push_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn push_duration(out: &mut Vec<u8>, duration: std::time::Duration) {
+    push_integer(out, duration.as_secs());
+    let mut fraction = duration.subsec_nanos();
+    if fraction > 0 {
+        let mut digits = *b".000000000";
+        for digit in digits[1..].iter_mut().rev() {
+            *digit += (fraction % 10) as u8;
+            fraction /= 10;
+        }
+        let len = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+        out.extend_from_slice(&digits[..len]);
+    }
+}
