@@ -1,10 +1,12 @@
 //! What do network sinks cost: building the bodies of requests, and delivering them over loopback?
 //!
-//! `cargo bench -p logwheel --bench sinks`; `-- --quick` for a fifth of the events. All numbers are for batches of
-//! 1,000 lines and per million events.
+//! `cargo bench -p logwheel --bench sinks`, with `--features cloudwatch` for all of them; `-- --quick` for a fifth of
+//! the events. All numbers are for batches of 1,000 lines and per million events.
 //!
 //! Building is measured against what one writes first: parse each line into a `serde_json::Value`, put the values
-//! together, serialise the whole. It is CPU time of this thread; the fastest of three runs counts.
+//! together, serialise the whole. It is CPU time of this thread; the fastest of three runs counts. With the feature
+//! `cloudwatch` there are two rows for it: what the sink does (checks, sorts, cuts into requests), and the same with
+//! the bodies as the AWS SDK makes them, before it signs them.
 //!
 //! Delivery goes through a whole engine, from the log call to the answer of a receiver in this process that reads
 //! requests and says 204. Its CPU time is not counted; `null` is the same engine with a sink that does nothing.
@@ -107,6 +109,29 @@ fn build(events: usize) {
     row("loki json", cost(events, || encode_json_push(&labels, black_box(&pushed)).len()), naive_json);
     row("ndjson", http(HttpFormat::Ndjson), cost(events, naive_ndjson));
     row("json array", http(HttpFormat::Array), cost(events, naive_array));
+    #[cfg(feature = "cloudwatch")]
+    {
+        let naive_cloudwatch = || {
+            let mut events: Vec<(u64, Value)> =
+                times.iter().copied().zip(parse()).map(|(at, line)| (at / 1_000_000, line)).collect();
+            events.sort_by_key(|(at, _)| *at);
+            let events: Vec<Value> =
+                events.iter().map(|(at, line)| json!({"timestamp": at, "message": line.to_string()})).collect();
+            let body = json!({"logGroupName": "group", "logStreamName": "stream", "logEvents": events});
+            serde_json::to_vec(&body).expect("JSON").len()
+        };
+        let builder = logwheel::cloudwatch_internals::RequestBuilder::new();
+        let naive = cost(events, naive_cloudwatch);
+        let mut batch = Batch::new();
+        let mut ours = |build: &dyn Fn(&Batch) -> usize| {
+            cost(events, || {
+                fill(&mut batch);
+                build(&batch)
+            })
+        };
+        row("cloudwatch plan", ours(&|batch| builder.plan(batch)), naive);
+        row("cloudwatch body", ours(&|batch| builder.bodies(batch)), naive);
+    }
 }
 
 fn deliver(events: usize) {
@@ -115,11 +140,14 @@ fn deliver(events: usize) {
     let receiver = Receiver::start();
     let ndjson = HttpSink::builder(&receiver.url).format(HttpFormat::Ndjson).build().expect("valid options");
     let loki = LokiSink::builder(&receiver.url).label("service", "orders").build().expect("valid options");
-    for (name, sink) in [
+    let sinks = [
         ("null", Box::new(NullSink) as Box<dyn Sink>),
         ("http ndjson", Box::new(ndjson)),
         ("loki protobuf", Box::new(loki)),
-    ] {
+        #[cfg(feature = "cloudwatch")]
+        ("cloudwatch", Box::new(cloudwatch(&receiver.url))),
+    ];
+    for (name, sink) in sinks {
         let block = Overflow::Block(Duration::from_secs(60));
         let builder = Engine::builder().on_full(OnFull::Block);
         let engine = builder.sink_with(sink, |sink| sink.name("measured").overflow(block).batch_max_events(BATCH));
@@ -143,6 +171,12 @@ fn deliver(events: usize) {
         assert_eq!(delivered, (events + BATCH) as u64, "{}", report.ledger);
         assert!(report.ledger.is_balanced());
     }
+}
+
+#[cfg(feature = "cloudwatch")]
+fn cloudwatch(url: &str) -> logwheel::CloudWatchSink {
+    let sink = logwheel::CloudWatchSink::builder().endpoint_url(url).region("eu-central-1");
+    sink.credentials("key", "secret", None).build().expect("valid options")
 }
 
 /// Reads requests and answers 204 to each.

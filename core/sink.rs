@@ -50,13 +50,22 @@ pub trait Sink: Send {
         Health::Healthy
     }
 
+    /// What it has to say that is not about one batch, since it was asked last: a warning for
+    /// diagnostics, which limit the rate. No secrets, nothing of an event. Once the sink has
+    /// started, each of its threads asks its instance whenever it has called it. Default nothing.
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        None
+    }
+
     /// When a batch for this sink is full, unless the builder says otherwise.
     fn batch_limits(&self) -> BatchLimits {
         BatchLimits::default()
     }
 
     /// The fields whose values it wants beside each line, as text: see [`Batch::column`]. Taken
-    /// from the event after redaction. Default none. Asked once.
+    /// from the event after redaction. `level`, `logger`, `message`, `trace_id` and `span_id` stand
+    /// for these parts of an event that has no such field, and names joined by dots lead into a
+    /// field with raw JSON: `user.plan`. Default none. Asked once.
     fn columns(&self) -> &[String] {
         &[]
     }
@@ -99,6 +108,9 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
     }
     fn health(&self) -> Health {
         (**self).health()
+    }
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        (**self).notice()
     }
     fn batch_limits(&self) -> BatchLimits {
         (**self).batch_limits()
@@ -164,6 +176,9 @@ pub enum Refused {
     All,
     /// These positions, ascending and each once; the other entries arrived.
     Entries(Vec<usize>),
+    /// These positions, ascending and each once, each with its own word for the ledger in the place
+    /// of the error's `reason`; the other entries arrived. For destinations that tell entries apart.
+    ByReason(Vec<(usize, &'static str)>),
 }
 
 /// Why a batch was not (wholly) delivered, and what the engine should do next.

@@ -79,6 +79,14 @@ macro_rules! stage_hooks {
         fn health(&self) -> Health {
             Health::Healthy
         }
+
+        /// What it has to say that is not about one event, since it was asked last: a warning for
+        /// diagnostics, which limit the rate. No secrets, nothing of an event. Asked by each worker
+        /// after each round of events, so an instance that several workers share is asked by each
+        /// of them; what was said is not to be said again.
+        fn notice(&mut self) -> Option<Cow<'static, str>> {
+            None
+        }
     };
 }
 
@@ -241,6 +249,9 @@ macro_rules! boxed_stage {
             }
             fn health(&self) -> Health {
                 (**self).health()
+            }
+            fn notice(&mut self) -> Option<Cow<'static, str>> {
+                (**self).notice()
             }
             fn $method(&mut self, $($arg: $type),*) -> Result<$result, StageError> {
                 (**self).$method($($arg),*)

@@ -4,8 +4,11 @@ mod answer;
 mod client;
 mod config;
 mod fate;
+pub mod internals;
 mod request;
+mod secrets;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use logwheel_core::{Batch, BatchLimits, Delivered, DeliveryError, Health, Sink, SinkError, write_error_chain};
@@ -16,6 +19,8 @@ pub use self::config::{CloudWatchConfigError, CloudWatchSinkBuilder};
 use self::config::{CredentialsSource, Settings};
 use self::fate::{Fate, Remembered, Summary, summary};
 use self::request::{Message, Plan};
+use self::secrets::Secrets;
+use crate::refusal::{refusal, tally};
 
 /// How often one request is sent again at once because an emulator asks for a sequence token.
 const MAX_TOKEN_TRIES: usize = 2;
@@ -82,8 +87,8 @@ const MAX_TOKEN_TRIES: usize = 2;
 /// It is the service that decides by age, not this machine's clock. A timestamp keeps its
 /// milliseconds; the line itself keeps all nine digits.
 ///
-/// What was stored is never sent twice by the sink: when one of the requests of a batch fails, or
-/// events are refused for different reasons, the batch is split, and each part meets its own end.
+/// What was stored is never sent twice by the sink: when one of the requests of a batch fails, the
+/// batch is split, and each part meets its own end.
 /// Only an answer that is lost on its way (timeout, reset, cut off) makes events appear twice; the
 /// service has no means to recognise them. Search for `_seq` if it matters.
 ///
@@ -123,8 +128,7 @@ const MAX_TOKEN_TRIES: usize = 2;
 pub struct CloudWatchSink {
     settings: Settings,
     batch_limits: BatchLimits,
-    /// Texts that an answer might repeat and diagnostics must not.
-    secrets: Vec<String>,
+    secrets: Secrets,
     client: Option<Client>,
     /// Whether the stream was created, or found, or is taken to be there.
     stream_ready: bool,
@@ -133,6 +137,8 @@ pub struct CloudWatchSink {
     /// What an old emulator wants to see next.
     token: Option<String>,
     remembered: Remembered,
+    /// Group or stream were not found, and were created again.
+    recreated: bool,
     health: Health,
 }
 
@@ -166,7 +172,7 @@ impl CloudWatchSink {
             return self.split(batch, &fates);
         }
         let plan = Plan::new(batch, &mut fates, self.settings.max_event_bytes, self.batch_limits.max_events);
-        let (mut failure, mut said) = (None, String::new());
+        let (mut failure, mut said) = (None, None);
         for request in &plan.requests {
             let messages = &plan.messages[request.clone()];
             match self.put(messages) {
@@ -176,7 +182,7 @@ impl CloudWatchSink {
                 }
                 Err(NotStored::Refused { reason, detail }) => {
                     fates[messages[0].position] = Fate::Refused(reason);
-                    said = detail;
+                    said = Some((reason, detail));
                 }
                 Err(NotStored::Failed(error)) => {
                     failure = Some(error);
@@ -186,9 +192,9 @@ impl CloudWatchSink {
         }
         match (summary(&fates), failure) {
             (Summary::Delivered, _) => Ok(Delivered::all()),
-            (Summary::Refused { refused, reason }, _) => {
-                let detail = self.why(reason, said);
-                Err(DeliveryError::Reject { refused, reason, detail: detail.into() })
+            (Summary::Refused(refused), _) => {
+                let why = tally(&refused, |count, reason| format!("{count} {}", self.why(reason, said.as_ref())));
+                refusal(refused, batch.len(), || why.into()).map_or(Ok(Delivered::all()), Err)
             }
             (Summary::Open, Some(error)) => {
                 if self.remembered.expects_more() {
@@ -214,7 +220,10 @@ impl CloudWatchSink {
         loop {
             let meaning = match self.ready() {
                 Ok(()) => match self.send(messages) {
-                    Ok(rejected) => return Ok(rejected),
+                    Ok(rejected) => {
+                        self.recreated |= recreated;
+                        return Ok(rejected);
+                    }
                     Err(trouble) => classify(Call::PutLogEvents, &trouble, &self.secrets),
                 },
                 Err(meaning) => meaning,
@@ -273,7 +282,7 @@ impl CloudWatchSink {
     /// Connects, and creates stream and group unless that was done.
     fn ready(&mut self) -> Result<(), Meaning> {
         if self.client.is_none() {
-            let connected = Client::connect(&self.settings).map_err(|error| {
+            let connected = Client::connect(&self.settings, &self.secrets).map_err(|error| {
                 let mut detail = String::new();
                 // A `String` never refuses.
                 let _ = write_error_chain(&error, &mut detail);
@@ -346,11 +355,11 @@ impl CloudWatchSink {
         }
     }
 
-    /// The text for events that were refused for `reason`; `said` is what the service said, if it
-    /// said something.
-    fn why(&self, reason: &str, said: String) -> String {
-        if !said.is_empty() {
-            return said;
+    /// The text for events that were refused for `reason`; `said` is what the service said of one of
+    /// them, if it said something.
+    fn why(&self, reason: &'static str, said: Option<&(&'static str, String)>) -> String {
+        if let Some((_, text)) = said.filter(|(about, _)| *about == reason) {
+            return text.clone();
         }
         match reason {
             "too_old" => "older than the 14 days that CloudWatch Logs takes".to_owned(),
@@ -381,7 +390,7 @@ impl Sink for CloudWatchSink {
 
     fn start(&mut self) -> Result<(), SinkError> {
         // Group and stream are created with the first batch, where a failure has its meaning.
-        self.client = Some(Client::connect(&self.settings)?);
+        self.client = Some(Client::connect(&self.settings, &self.secrets)?);
         Ok(())
     }
 
@@ -405,6 +414,13 @@ impl Sink for CloudWatchSink {
 
     fn health(&self) -> Health {
         self.health.clone()
+    }
+
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        let Settings { log_group_name: group, log_stream_name: stream, .. } = &self.settings;
+        let text =
+            || format!("log group {group:?} or log stream {stream:?} was not found and was created again").into();
+        std::mem::take(&mut self.recreated).then(text)
     }
 
     fn batch_limits(&self) -> BatchLimits {

@@ -1,5 +1,6 @@
 //! A sink that writes to a file, which rotates by size and time.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -25,7 +26,7 @@ mod chained;
 /// taken back out of the file before it is tried again. A file that was renamed or removed by
 /// someone else, such as `logrotate`, is noticed before the next batch and created anew. Time
 /// rotation looks at the clock, not at the events' time stamps, and happens with the first batch of
-/// a period. When a file cannot be rotated, lines are still written and [`Sink::health`] says why.
+/// a period. When a file cannot be rotated, lines are still written, and diagnostics and [`Sink::health`] say why.
 ///
 /// Several processes may write to one file on a local disk; their lines do not mix (not with
 /// [`hash_chain`](Self::hash_chain): a chain has one writer). A special file such as
@@ -59,6 +60,8 @@ pub struct FileSink {
     progress: Progress,
     /// Why the file could not be rotated or cleaned up after, the last time that was due.
     trouble: Option<String>,
+    /// What was said of it.
+    told: Option<String>,
     health: Health,
 }
 
@@ -97,6 +100,7 @@ impl FileSink {
             open: None,
             progress: Progress::default(),
             trouble: None,
+            told: None,
             health: Health::Healthy,
         }
     }
@@ -392,6 +396,14 @@ impl Sink for FileSink {
 
     fn health(&self) -> Health {
         self.health.clone()
+    }
+
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        if self.trouble == self.told {
+            return None;
+        }
+        self.told.clone_from(&self.trouble);
+        self.told.clone().map(Cow::Owned)
     }
 
     fn batch_limits(&self) -> BatchLimits {

@@ -1,5 +1,6 @@
 //! A sink that posts batches to an HTTP endpoint.
 
+mod bisect;
 mod body;
 pub(crate) mod client;
 mod config;
@@ -13,6 +14,7 @@ use std::time::SystemTime;
 use logwheel_core::{Batch, Delivered, DeliveryError, Health, Sink};
 use ureq::http::HeaderName;
 
+use self::bisect::Bisect;
 use self::body::Body;
 #[cfg(feature = "loki")]
 pub(crate) use self::body::gzip;
@@ -32,8 +34,8 @@ use self::signature::{Signer, idempotency_key};
 /// | 2xx | has arrived |
 /// | 408, 425, 429, 5xx | is tried again, not before the time in `Retry-After` |
 /// | 413 | is split in two |
-/// | 401, 403, 3xx | is given up: no retry can help. Redirects are not followed |
-/// | other 4xx | is rejected |
+/// | 400, 409, 422, other 4xx | is split in two, until only the events are rejected that are refused alone, see [`bisect_refused`](HttpSinkBuilder::bisect_refused) |
+/// | 401 to 407, 410, 411, 414, 415, 417, 421, 426, 428, 431, 451, 3xx | is given up, to the fallback if there is one: it is not about the events, and no retry can help. Redirects are not followed |
 /// | none: no connection, failed TLS, timeout, reset | is tried again; it may have arrived |
 ///
 /// Certificates are checked against Mozilla's roots, or those of
@@ -85,6 +87,7 @@ pub struct HttpSink {
     body: Body,
     signer: Option<Signer>,
     idempotency: Option<HeaderName>,
+    bisect: Bisect,
     health: Health,
 }
 
@@ -108,7 +111,8 @@ impl HttpSink {
         let signed = self.signer.iter().flat_map(|signer| signer.headers(body, SystemTime::now()));
         let keyed = self.idempotency.iter().map(|name| (name.clone(), idempotency_key(body)));
         let answer = self.client.post(body, signed.chain(keyed))?;
-        response::classify(answer.status, answer.retry_after, || answer.detail())
+        let result = response::classify(answer.status, answer.retry_after, || answer.detail());
+        self.bisect.judge(batch.len(), result)
     }
 }
 

@@ -39,6 +39,8 @@ mod null;
 pub mod policy;
 mod pretty;
 mod progress;
+#[cfg(any(feature = "cloudwatch", feature = "loki"))]
+mod refusal;
 mod retry;
 mod rotation;
 #[cfg(feature = "http")]
@@ -48,6 +50,9 @@ mod stdout;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+#[cfg(feature = "cloudwatch")]
+#[doc(hidden)]
+pub use cloudwatch::internals as cloudwatch_internals;
 #[cfg(feature = "cloudwatch")]
 pub use cloudwatch::{CloudWatchConfigError, CloudWatchSink, CloudWatchSinkBuilder};
 pub use file::FileSink;

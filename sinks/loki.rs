@@ -10,23 +10,25 @@ mod labels;
 mod plan;
 mod unfinished;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use logwheel_core::{Batch, Delivered, DeliveryError, Entry, Health, Refused, Sink};
+use logwheel_core::{Batch, Delivered, DeliveryError, Entry, Health, Sink};
 
 use self::answer::{Sent, Verdict};
 pub use self::config::LokiSinkBuilder;
 use self::encode::{Encoder, Line, line_size};
-use self::guard::{Guard, has};
+use self::guard::Guard;
 use self::labels::{Columns, Labels};
 use self::plan::{Fate, Plan, Stream, Tails};
 use self::unfinished::Unfinished;
 use crate::HttpConfigError;
 use crate::http::client::Client;
 use crate::http::gzip;
+use crate::refusal::{refusal, tally};
 
 /// What takes the place of the end of a line that was cut.
 const CUT_MARK: &str = "...[truncated]";
@@ -43,6 +45,8 @@ pub struct LokiSink {
     shared: Arc<Shared>,
     /// As configured, or less where the server takes less.
     max_request_bytes: usize,
+    /// What was said of `max_request_bytes`.
+    told_request_bytes: usize,
     encoder: Encoder,
     packed: Vec<u8>,
     health: Health,
@@ -60,6 +64,8 @@ struct Shared {
     lines: RandomState,
     retimed: AtomicU64,
     cut: AtomicU64,
+    /// Of them, how many were told of.
+    told_cut: AtomicU64,
     settings: Settings,
 }
 
@@ -120,9 +126,7 @@ impl LokiHandle {
     /// [`LokiSinkBuilder::max_label_values`].
     #[must_use]
     pub fn moved_labels(&self) -> Vec<String> {
-        let moved = self.shared.guard.moved();
-        let labels = self.shared.labels.from_fields.iter().enumerate();
-        labels.filter(|(position, _)| has(moved, *position)).map(|(_, label)| label.name.clone()).collect()
+        self.shared.labels.named(self.shared.guard.moved()).map(str::to_owned).collect()
     }
 
     /// How many lines were sent with a later timestamp than their event's, so that Loki does not
@@ -325,20 +329,8 @@ impl LokiSink {
             self.shared.tails.confirm(stream, batch, &self.shared.lines);
         }
         let refused = plan.refused();
-        let Some((_, first)) = refused.first() else { return Ok(Delivered::all()) };
-        let mut reasons: Vec<_> = refused.iter().map(|(_, reason)| *reason).collect();
-        reasons.sort_unstable();
-        let counts = reasons.chunk_by(|a, b| a == b).map(|same| (same.len(), same[0]));
-        // The books know one word for a batch: that of the most entries.
-        let most = counts.clone().max_by_key(|(count, _)| *count).map_or(*first, |(_, reason)| reason);
-        let counts: Vec<_> = counts.map(|(count, reason)| format!("{count} {reason}")).collect();
-        let detail = format!("{}; {said}", counts.join(", ")).into();
-        let refused = if refused.len() == batch.len() {
-            Refused::All
-        } else {
-            Refused::Entries(refused.into_iter().map(|(index, _)| index).collect())
-        };
-        Err(DeliveryError::Reject { refused, reason: most, detail })
+        let tally = tally(&refused, |count, reason| format!("{count} {reason}"));
+        refusal(refused, batch.len(), || format!("{tally}; {said}").into()).map_or(Ok(Delivered::all()), Err)
     }
 
     fn push(&mut self, batch: &Batch) -> Result<Delivered, DeliveryError> {
@@ -390,6 +382,28 @@ impl Sink for LokiSink {
         self.health.clone()
     }
 
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        let Shared { labels, guard, cut, told_cut, settings, .. } = &*self.shared;
+        let (moved, cut) = (guard.newly_moved(), cut.load(Ordering::Relaxed));
+        let newly_cut = cut.saturating_sub(told_cut.fetch_max(cut, Ordering::Relaxed));
+        let mut notices = Vec::new();
+        for label in labels.named(moved) {
+            notices.push(format!(
+                "label {label:?} has too many values: from now on it is sent as structured metadata (max_label_values, \
+                 max_streams)"
+            ));
+        }
+        if newly_cut > 0 {
+            notices.push(format!("{newly_cut} lines were cut at line_limit = {}", settings.line_limit));
+        }
+        if self.max_request_bytes < self.told_request_bytes {
+            let (bytes, before) = (self.max_request_bytes, self.told_request_bytes);
+            notices.push(format!("Loki does not take requests of max_request_bytes = {before}: from now on {bytes}"));
+            self.told_request_bytes = bytes;
+        }
+        (!notices.is_empty()).then(|| notices.join("; ").into())
+    }
+
     fn columns(&self) -> &[String] {
         &self.shared.columns
     }
@@ -409,6 +423,7 @@ impl Sink for LokiSink {
             client: self.client.sibling(),
             shared: Arc::clone(&self.shared),
             max_request_bytes: self.max_request_bytes,
+            told_request_bytes: self.max_request_bytes,
             encoder: config::encoder(self.shared.settings.format),
             packed: Vec::new(),
             health: Health::Healthy,

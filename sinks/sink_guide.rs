@@ -22,7 +22,7 @@
 //! | it left, but nothing came back that proves it | `Ok(Delivered::unconfirmed(n))` | counts these as unconfirmed |
 //! | no connection, timeout, overload, a passing fault | `DeliveryError::Retry`, `after` if the destination said so | waits, tries the same batch again |
 //! | too large | `DeliveryError::Split` | delivers the halves |
-//! | some events are refused for good, all others arrived | `DeliveryError::Reject` with their positions | counts and reports these, or hands them to the fallback |
+//! | some events are refused for good, all others arrived | `DeliveryError::Reject` with their positions, each with a reason of its own if they differ | counts and reports these |
 //! | a wrong key, a missing index: no retry can help | `DeliveryError::Fatal` | gives the batch to the fallback, if there is one |
 //!
 //! - Do not retry inside: the engine backs off, opens a breaker and spools, and can only do so if it hears of it.

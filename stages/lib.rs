@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod column;
 pub mod enrichers;
 pub mod filters;
 mod gauge;
@@ -28,6 +29,8 @@ mod support;
 #[cfg(test)]
 mod testing;
 
+#[doc(hidden)]
+pub use column::Column;
 pub use enrichers::{
     BuildInfo, ContextFields, EnvFields, Host, HostField, HttpRequest, Kubernetes, ProcessField, ProcessInfo,
     StaticFields,

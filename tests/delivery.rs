@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use logwheel::{
-    Batch, BreakerSettings, Delivered, DeliveryError, Engine, EngineBuilder, Entry, FlushError, MemorySink, OnFull,
-    Overflow, RetrySettings, Sink, SinkOptions, SpoolSettings, SpoolSync, info,
+    Batch, BreakerSettings, Delivered, DeliveryError, Diagnostic, Engine, EngineBuilder, Entry, FlushError, MemorySink,
+    NullSink, OnFull, Overflow, RetrySettings, Sink, SinkOptions, SpoolSettings, SpoolSync, info,
 };
 use support::{Gate, LONG, Reply, ScriptedSink, lock, small, wait_until};
 
@@ -332,4 +332,26 @@ fn a_flush_that_times_out_reports_what_it_did() {
     assert_eq!((of("stuck"), of("memory")), (Some((0, 10)), Some((10, 0))));
     gate.open();
     assert!(engine.shutdown(LONG).complete);
+}
+
+#[test]
+fn a_sink_that_may_block_the_others_is_pointed_out() {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let build = |sinks: u32, on_full: OnFull| {
+        let hearing = Arc::clone(&said);
+        let block = Overflow::Block(Duration::from_secs(3));
+        let blocking = |sink: SinkOptions| sink.name("slow").overflow(block);
+        let standby = |sink: SinkOptions| sink.name("spare").overflow(block).standby(true);
+        let builder = small().on_full(on_full).sink_with(MemorySink::new(), blocking).sink_with(NullSink, standby);
+        let builder = builder
+            .diagnostics(move |d: &Diagnostic<'_>| lock(&hearing).push(format!("{}: {}", d.component, d.message)));
+        let more = |builder: EngineBuilder, n: u32| builder.sink_with(NullSink, |sink| sink.name(format!("other-{n}")));
+        let engine = (1..sinks).fold(builder, more).build().unwrap();
+        assert!(engine.shutdown(LONG).complete);
+        std::mem::take(&mut *lock(&said))
+    };
+    assert_eq!(build(1, OnFull::Wait), [""; 0], "it can block only itself");
+    let warning = "slow: overflow = block: while its queue is full, no other sink gets anything, up to 3s";
+    assert_eq!(build(3, OnFull::Wait), [warning]);
+    assert_eq!(build(3, OnFull::Block), [""; 0], "callers wait in any case");
 }

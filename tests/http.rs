@@ -5,13 +5,14 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use logwheel::{BreakerSettings, HttpFormat, HttpSink, MemorySink, OnFull, RetrySettings, SinkOptions, info};
 use serde_json::Value as Json;
+use support::receiver::Receiver;
 use support::{LONG, lock, small, wait_until};
 
 /// A server in this process, which answers by a script of status codes and then 200.
@@ -182,11 +183,13 @@ fn a_shutdown_while_the_server_is_down_counts_exactly_what_was_not_delivered() {
 #[test]
 fn a_server_that_refuses_for_good_sends_events_to_the_fallback_or_into_the_books() {
     let server = Server::start(any_port(), [400, 401]);
+    let whole = HttpSink::builder(server.url()).format(HttpFormat::Ndjson).timeout(LONG).bisect_refused(false);
+    let whole = whole.build().unwrap();
     let spare = MemorySink::new();
     let handle = spare.handle();
     let engine = small()
         .on_full(OnFull::Block)
-        .sink_with(sink(&server.url()), |sink| impatient(sink).batch_max_age(10 * LONG).fallback("spare"))
+        .sink_with(whole, |sink| impatient(sink).batch_max_age(10 * LONG).fallback("spare"))
         .sink_with(spare, |sink| sink.name("spare").standby(true))
         .build()
         .unwrap();
@@ -198,4 +201,68 @@ fn a_server_that_refuses_for_good_sends_events_to_the_fallback_or_into_the_books
     // The first batch is rejected, the second one given up: no retry helps without a credential.
     assert_eq!((http.total_rejected(), http.fallback, http.delivered), (50, 50, EVENTS - 100), "{}", report.ledger);
     assert_eq!((handle.len(), server.events().len() as u64), (50, EVENTS - 100));
+}
+
+/// A wrong path is nothing that an event can be blamed for: all of them go to the fallback, until the breaker pauses.
+#[test]
+fn what_the_endpoint_does_not_know_goes_to_the_fallback() {
+    for status in [401, 403, 404, 405, 415] {
+        let receiver = Receiver::start(move |_| Some((status, "not here".into())));
+        let spare = MemorySink::new();
+        let handle = spare.handle();
+        let engine = small()
+            .on_full(OnFull::Block)
+            .sink_with(sink(&receiver.url()), |sink| impatient(sink).fallback("spare"))
+            .sink_with(spare, |sink| sink.name("spare").standby(true))
+            .build()
+            .unwrap();
+        let logger = engine.logger("t");
+        (0..EVENTS).for_each(|n| info!(logger, "m", n));
+        let report = engine.shutdown(LONG);
+        assert!(report.complete && report.ledger.is_balanced(), "{}", report.ledger);
+        let http = report.ledger.sink("http").unwrap();
+        assert_eq!((http.fallback, http.total_rejected(), handle.len() as u64), (EVENTS, 0, EVENTS), "{status}");
+    }
+}
+
+#[test]
+fn a_poison_event_among_ten_thousand_is_rejected_and_it_alone() {
+    const MANY: u64 = 10_000;
+    for format in [HttpFormat::Ndjson, HttpFormat::Array, HttpFormat::Wrapped] {
+        let (bodies, requests) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU64::new(0)));
+        let (accepted, asked) = (Arc::clone(&bodies), Arc::clone(&requests));
+        let receiver = Receiver::start(move |request| {
+            asked.fetch_add(1, Ordering::SeqCst);
+            if request.body.contains("\"n\":6789}") {
+                return Some((400, "mapper_parsing_exception".into()));
+            }
+            lock(&accepted).push(request.body.clone());
+            Some((200, String::new()))
+        });
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let hearing = Arc::clone(&said);
+        let sink = HttpSink::builder(receiver.url()).format(format).timeout(LONG).build().unwrap();
+        let engine = small()
+            .on_full(OnFull::Block)
+            .diagnostics(move |diagnostic| lock(&hearing).push(diagnostic.message.to_owned()))
+            .sink_with(sink, |sink| {
+                sink.batch_max_events(MANY as usize).batch_max_bytes(4 << 20).batch_max_age(10 * LONG)
+            })
+            .build()
+            .unwrap();
+        let logger = engine.logger("t");
+        (0..MANY).for_each(|n| info!(logger, "m", n));
+        let report = engine.shutdown(LONG);
+        assert!(report.complete && report.ledger.is_balanced(), "{}", report.ledger);
+        let http = report.ledger.sink("http").unwrap();
+        assert_eq!((http.delivered, http.rejected["http_400"], http.retries), (MANY - 1, 1, 0), "{}", report.ledger);
+        // Each halving costs two requests: 10,000 is less than two to the fourteenth.
+        assert!(requests.load(Ordering::SeqCst) <= 2 * 14 + 1);
+        let number = |text: &str| text.split('}').next().unwrap().parse::<u64>().unwrap();
+        let numbers = |body: &String| body.split("\"n\":").skip(1).map(number).collect::<Vec<_>>();
+        let arrived: Vec<u64> = lock(&bodies).iter().flat_map(numbers).collect();
+        assert_eq!(arrived, (0..MANY).filter(|n| *n != 6_789).collect::<Vec<_>>(), "each once, and in order");
+        let said = lock(&said);
+        assert!(said.iter().any(|text| text.starts_with("1 events were refused (http_400)")), "{said:?}");
+    }
 }

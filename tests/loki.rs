@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use logwheel::{
-    BreakerSettings, EngineBuilder, LokiFormat, LokiSink, LokiSinkBuilder, OnFull, RetrySettings, SinkOptions, error,
-    info,
+    BreakerSettings, EngineBuilder, FieldMask, LokiFormat, LokiSink, LokiSinkBuilder, OnFull, RawJson, RetrySettings,
+    Scope, SinkOptions, Topology, TraceContext, error, info,
 };
 use serde_json::Value as Json;
 use support::receiver::Receiver;
@@ -164,6 +164,42 @@ fn fields_become_labels_and_structured_metadata() {
         assert_eq!(parse(line)["region"], "eu-1", "the line is whole");
     }
     assert!(declined.iter().all(|(_, _, metadata)| *metadata == owned(&[("order_id", "none")])));
+}
+
+#[test]
+fn labels_and_metadata_come_from_inside_json_after_redaction_and_from_the_trace() {
+    for topology in [Topology::Fused, Topology::PerStage] {
+        let (loki, receiver) = Loki::default().serve();
+        let sink = sink(&receiver)
+            .label("service", "orders")
+            .label_keys(["zone"])
+            .label_from("plan", "user.plan")
+            .label_from("severity", "level")
+            .structured_metadata(["trace_id", "user.mail", "user.name"])
+            .build()
+            .unwrap();
+        let mask = FieldMask::new(["user.mail"]).unwrap();
+        let engine = patient().topology(topology).redactor(mask).sink(sink).build().unwrap();
+        let logger = engine.logger("checkout");
+        let trace = TraceContext { trace_id: [7; 16], span_id: [9; 8], flags: 1 };
+        for (n, plan) in [(0u64, "gold"), (1, "free"), (2, "gold")] {
+            let user = format!(r#"{{"plan":"{plan}","mail":"ada@example.com","name":"Zo\u00eb"}}"#);
+            let _scope = Scope::new().trace(trace).enter();
+            info!(logger, "filled", n, user = RawJson(&user));
+        }
+        info!(logger, "of nobody", n = 3u64, user = "unknown");
+        let report = engine.shutdown(LONG);
+        assert!(report.complete && report.ledger.is_balanced(), "{}", report.ledger);
+
+        let streams = lock(&loki.streams);
+        let labels = |plan| owned(&[("plan", plan), ("service", "orders"), ("severity", "INFO")]);
+        let numbers = |lines: &[Line]| lines.iter().map(|(_, line, _)| number(line)).collect::<Vec<_>>();
+        assert_eq!((numbers(&streams[&labels("gold")]), numbers(&streams[&labels("free")])), (vec![0, 2], vec![1]));
+        assert_eq!(numbers(&streams[&owned(&[("service", "orders"), ("severity", "INFO")])]), [3]);
+        let trace_id = "07".repeat(16);
+        let metadata = owned(&[("trace_id", &trace_id), ("user_mail", "***"), ("user_name", "Zoë")]);
+        assert!(streams[&labels("gold")].iter().all(|(_, _, sent)| *sent == metadata), "{streams:?}");
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use logwheel::{
-    Engine, EngineBuilder, Envelope, Health, Ledger, MemorySink, ProcessFailure, Processed, Processor, SizeAction,
-    SizeGuard, StageError, info, named,
+    EngineBuilder, Envelope, Health, Ledger, MemorySink, ProcessFailure, Processed, Processor, SizeAction, SizeGuard,
+    StageError, info, named,
 };
 use support::{EXPECTED, LONG, events, lock, parse, silence_expected_panics, small, stage};
 
@@ -235,7 +235,7 @@ fn encrypted_events_of_several_workers_come_back_and_each_has_its_nonce() {
     let engine = small().workers(3).processor(Encrypt::new(key.clone())).sink(memory).build().unwrap();
     std::thread::scope(|scope| {
         for thread in 0..3 {
-            let engine: &Engine = &engine;
+            let engine: &logwheel::Engine = &engine;
             scope.spawn(move || {
                 engine.attach_thread().unwrap();
                 for n in 0..100 {

@@ -224,3 +224,167 @@ fn the_key_of_a_hash_chain_is_not_shown() {
     let builder = Engine::builder().sink(sink);
     assert_debug_clean("a builder", &builder);
 }
+
+#[cfg(feature = "encrypt")]
+#[test]
+fn the_key_of_encrypted_lines_is_not_shown() {
+    use logwheel::{Encrypt, EncryptKey};
+
+    let bytes = *b"c4n4ry-key-of-exactly-32-bytes!!";
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let list = format!("{:?}", &bytes[..6]);
+    let clean = |what: &str, value: &dyn Debug| {
+        let text = format!("{value:?} {value:#?}");
+        assert_clean(what, &text);
+        let base64 = "YzRuNHJ5LWtleS1vZi1leGFjdGx5LTMyLWJ5dGVzISE";
+        for form in [&hex[..12], list.trim_matches(['[', ']']), &base64[..16]] {
+            assert!(!text.contains(form), "{what}: {text}");
+        }
+    };
+    let key = EncryptKey::new("2026-01", &bytes);
+    clean("a key", &key);
+    clean("a decryptor", &logwheel::Decryptor::new([key.clone()]));
+    for text in ["c4n4ry, which is no key", "YzRuNHJ5LWtleQ==", &hex[2..], &format!("zz{}", &hex[2..])] {
+        let error = EncryptKey::parse("2026-01", text).unwrap_err();
+        clean("its error", &error);
+        assert!(!error.to_string().contains(text) && !error.to_string().contains(CANARY), "{error}");
+    }
+    let said = Arc::new(Mutex::new(String::new()));
+    let hearing = Arc::clone(&said);
+    let hear = move |diagnostic: &Diagnostic<'_>| writeln!(lock(&hearing), "{diagnostic:?}").unwrap();
+    let memory = logwheel::MemorySink::new();
+    let lines = memory.handle();
+    let builder = small().diagnostics(hear).processor(Encrypt::new(key)).sink(memory);
+    clean("a builder", &builder);
+    let engine = builder.build().unwrap();
+    info!(engine.logger("t"), "m");
+    clean("an engine", &engine);
+    let report = engine.shutdown(LONG);
+    clean("a report", &report);
+    clean("the ledger", &report.ledger.to_string());
+    clean("what was said", &*lock(&said));
+    clean("the lines", &lines.lines());
+    assert_eq!(lines.lines().len(), 1);
+}
+
+/// The CloudWatch sink, whose secret key never travels while the session token and a signature do.
+#[cfg(feature = "cloudwatch")]
+mod aws {
+    use std::process::Command;
+
+    use logwheel::{CloudWatchSink, CloudWatchSinkBuilder};
+
+    use super::*;
+
+    const KEY: &str = "c4n4ry/Secret+Access+Key";
+    const TOKEN: &str = "IQoJc4n4rySessionToken//==";
+
+    fn builder(url: &str) -> CloudWatchSinkBuilder {
+        let builder = CloudWatchSink::builder().region("eu-central-1").endpoint_url(url);
+        builder.timeout(Duration::from_millis(500))
+    }
+
+    fn with_keys(url: &str) -> CloudWatchSinkBuilder {
+        builder(url).credentials("AKIDEXAMPLE", KEY, Some(TOKEN.to_owned()))
+    }
+
+    /// Asserts that there is no signature either: no run of so many hexadecimal digits.
+    #[track_caller]
+    fn assert_unsigned(what: &str, text: &str) {
+        let longest = text.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max();
+        assert!(longest < Some(64), "{what}: {text}");
+    }
+
+    /// What an indiscreet service says: the code of an error, and all that it was sent in one line.
+    fn indiscreet(status: u16, code: &'static str) -> Receiver {
+        Receiver::start(move |request| {
+            let head = request.head.replace("\r\n", "; ");
+            assert!(head.contains(TOKEN) && head.contains("Signature="), "no secret was sent: {head}");
+            // Secrets first: they would not be seen behind the end of the excerpt.
+            let (before, authorization) = head.split_once("AWS4-HMAC-SHA256").unwrap();
+            let (_, signature) = authorization.split_once("Signature=").unwrap();
+            let message = format!("got {TOKEN}, {KEY}, Signature={signature} {before}").replace('"', "'");
+            let body = match code {
+                "" => message,
+                code => format!(r#"{{"__type":"{code}","message":"{message}"}}"#),
+            };
+            Some((status, body))
+        })
+    }
+
+    const ANSWERS: [(u16, &str); 12] = [
+        (400, "UnrecognizedClientException"),
+        (400, "ExpiredTokenException"),
+        (400, "IncompleteSignatureException"),
+        (403, "InvalidSignatureException"),
+        (400, "AccessDeniedException"),
+        (400, "InvalidParameterException"),
+        (400, "ResourceNotFoundException"),
+        (400, "ThrottlingException"),
+        (503, "ServiceUnavailableException"),
+        (403, ""),
+        (500, ""),
+        (200, ""),
+    ];
+
+    #[test]
+    fn answers_that_repeat_keys_tokens_and_signatures_do_not_spread_them() {
+        for (status, code) in ANSWERS {
+            let receiver = indiscreet(status, code);
+            let what = format!("answered {status} {code}");
+            for create in [true, false] {
+                let builder = with_keys(&receiver.url()).create_log_stream(create).create_log_group(create);
+                let said = fail(&what, builder.build().unwrap());
+                assert_unsigned(&what, &said);
+                assert!(code.is_empty() || said.contains("***"), "{what}: the answer was not quoted: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn endpoints_that_refuse_or_hang_do_not_make_the_sink_talk() {
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        fail("refused", with_keys(&format!("http://{nobody}")).build().unwrap());
+        let receiver = Receiver::start(|_| None);
+        fail("hanging", with_keys(&receiver.url()).build().unwrap());
+    }
+
+    #[test]
+    fn builders_and_their_errors_show_no_secrets() {
+        for url in ["http://example.com", "no url", "https://user:c4n4ry@example.com", "ftp://c4n4ry@h?c4n4ry"] {
+            let builder = with_keys(url);
+            assert_debug_clean(url, &builder);
+            let error = builder.build().unwrap_err();
+            assert_debug_clean(url, &error);
+            assert_clean(url, &error.to_string());
+        }
+        let half = CloudWatchSink::builder().credentials("", KEY, Some(TOKEN.to_owned()));
+        assert_debug_clean("half of them", &half);
+        let error = half.build().unwrap_err();
+        assert_clean("half of them", &format!("{error} {error:?}"));
+    }
+
+    /// Keys that the SDK finds by itself are no better known to the service, in a process of its own.
+    #[test]
+    fn keys_of_the_environment_do_not_spread_either() {
+        const ENDPOINT: &str = "LOGWHEEL_TEST_SECRETS_ENDPOINT";
+        if let Ok(url) = std::env::var(ENDPOINT) {
+            let said = fail("keys of the environment", builder(&url).build().unwrap());
+            assert_unsigned("keys of the environment", &said);
+            assert!(said.contains("got ***"), "the answer was not quoted: {said}");
+            return;
+        }
+        for (status, code) in ANSWERS.into_iter().filter(|(_, code)| !code.is_empty()) {
+            let receiver = indiscreet(status, code);
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            child.args(["--exact", "aws::keys_of_the_environment_do_not_spread_either"]);
+            child.env_clear().env(ENDPOINT, receiver.url()).env("AWS_EC2_METADATA_DISABLED", "true");
+            // Neither this machine's profiles nor its metadata service have a say.
+            child.envs([("AWS_CONFIG_FILE", "none"), ("AWS_SHARED_CREDENTIALS_FILE", "none")]);
+            child.envs([("AWS_ACCESS_KEY_ID", "KEYOFENV"), ("AWS_SECRET_ACCESS_KEY", KEY)]);
+            let output = child.env("AWS_SESSION_TOKEN", TOKEN).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && text.contains("1 passed"), "{status} {code}: {text}");
+        }
+    }
+}

@@ -44,6 +44,21 @@ fn a_scripted_sink_shows_how_the_engine_deals_with_each_outcome() {
 }
 
 #[test]
+fn a_mixed_rejection_is_counted_by_reason() {
+    let sink = ScriptedSink::new([Attempt::reject_by_reason([(0, "too_old"), (2, "line_too_long"), (3, "too_old")])]);
+    let engine = Engine::builder().sink_with(sink, |sink| sink.batch_max_age(LONG).batch_max_events(5)).build();
+    let engine = engine.unwrap();
+    let logger = engine.logger("test");
+    (0..5).for_each(|n| info!(logger, "event", n));
+    let report = engine.shutdown(LONG);
+    let ledger = report.ledger.sink("scripted").unwrap();
+    assert!(report.complete && report.ledger.is_balanced());
+    assert_eq!(ledger.rejected.clone().into_iter().collect::<Vec<_>>(), [("line_too_long", 1), ("too_old", 2)]);
+    assert_eq!((ledger.delivered, ledger.total_rejected()), (2, 3));
+    assert!(ledger.to_string().contains("rejected 1 (line_too_long), rejected 2 (too_old)"), "{ledger}");
+}
+
+#[test]
 fn a_blocked_sink_holds_up_its_own_events_until_it_is_released() {
     let sink = ScriptedSink::new([Attempt::ok().blocked()]);
     let seen = sink.handle();

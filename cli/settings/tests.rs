@@ -285,7 +285,7 @@ fn each_type_is_built_with_all_its_options_and_with_none_that_can_be_left_out() 
         "type = 'http'\nendpoint = 'https://h/'\n".to_owned(),
         format!(
             "type = 'http'\nendpoint = 'http://h/'\nformat = 'ndjson'\ncompression = 'zstd'\n{connection}{auth}\
-             idempotency_header = 'Idempotency-Key'\n\
+             idempotency_header = 'Idempotency-Key'\nbisect_refused = false\n\
              signature = {{ secret = '${{TOKEN}}', timestamp_header = 'X-T', signature_header = 'X-S' }}\n"
         ),
         "type = 'http'\nendpoint = 'https://h/'\ncompression = 'gzip'\ntimeout = '3s'\n".to_owned(),

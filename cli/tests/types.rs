@@ -1,8 +1,8 @@
 //! Every type of stage in one pipeline of the command: settings in, lines out.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use logwheel::testing::{Reply, ScriptedServer};
 use serde_json::{Value, json};
@@ -10,7 +10,14 @@ use serde_json::{Value, json};
 const KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 
 /// What the tests have in common: a directory with settings and input.
-fn run(name: &str, settings: &str, input: &str) -> (std::path::PathBuf, Value) {
+fn run(name: &str, settings: &str, input: &str) -> (PathBuf, Value) {
+    let (directory, output) = try_to_run(name, settings, input);
+    assert!(output.status.success(), "{output:?}");
+    (directory, serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// The same where events may be lost.
+fn try_to_run(name: &str, settings: &str, input: &str) -> (PathBuf, Output) {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("types-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).unwrap();
@@ -20,8 +27,7 @@ fn run(name: &str, settings: &str, input: &str) -> (std::path::PathBuf, Value) {
     command.args(["run", "--config", "settings.toml", "--input", "input.log", "--report", "json"]);
     command.env("REGION_OF_TEST", "eu-1").env("POD_OF_TEST", "orders-7d4b9c6f5d-x2x4z").env("LOG_KEY", KEY);
     let output = command.current_dir(&directory).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    (directory, serde_json::from_slice(&output.stdout).unwrap())
+    (directory, output)
 }
 
 fn lines(file: impl AsRef<Path>) -> Vec<Value> {
@@ -357,6 +363,20 @@ overflow = "spool"
 }
 
 #[test]
+fn bisect_refused_decides_what_a_refused_batch_costs() {
+    for (option, delivered, requests) in [("", 3, 5), ("bisect_refused = false\n", 0, 1)] {
+        let server = ScriptedServer::new([400, 200, 400, 400].map(Reply::status));
+        let http = format!("[[sink]]\ntype = \"http\"\nendpoint = \"{}\"\n{option}", server.url());
+        let name = format!("bisect-{delivered}");
+        let (directory, output) = try_to_run(&name, &http, "one\ntwo\nthree\nfour\n");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(!output.status.success(), "something was lost");
+        assert_eq!((&report["delivered"], server.requests().len()), (&json!(delivered), requests), "{report:#}");
+        let _ = fs::remove_dir_all(directory);
+    }
+}
+
+#[test]
 fn the_sinks_over_http_send_what_their_options_say() {
     let bodies = ["none", "zstd"].map(|compression| {
         let server = ScriptedServer::new([Reply::status(204)]);
@@ -368,6 +388,7 @@ endpoint = "{}"
 format = "ndjson"
 compression = "{compression}"
 idempotency_header = "Idempotency-Key"
+bisect_refused = false
 signature = {{ secret = "${{LOG_KEY}}", timestamp_header = "X-Time", signature_header = "X-Sign" }}
 auth = {{ user = "ada", password = "${{LOG_KEY}}" }}
 timeout = {{ total = "60s", connect = "50s", response = "50s" }}

@@ -3,13 +3,13 @@
 //! Codes come from the API's model (`logs/2014-03-28`) and from the list of common errors of AWS;
 //! which of them the SDK takes for throttling, from `aws-runtime`.
 
-use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use logwheel_core::DeliveryError;
 
 use super::fate::Fate;
+use super::secrets::Secrets;
 
 /// The most bytes of what the service said in a diagnostic text.
 const MAX_EXCERPT: usize = 200;
@@ -83,7 +83,7 @@ pub(super) enum Meaning {
 }
 
 /// What the trouble with a call means.
-pub(super) fn classify(call: Call, trouble: &Trouble, secrets: &[String]) -> Meaning {
+pub(super) fn classify(call: Call, trouble: &Trouble, secrets: &Secrets) -> Meaning {
     let error = match trouble {
         Trouble::Service(error) => return classify_service(call, error, secrets),
         Trouble::NoCredentials(text) => {
@@ -104,7 +104,7 @@ pub(super) fn classify(call: Call, trouble: &Trouble, secrets: &[String]) -> Mea
     Meaning::Failed(error)
 }
 
-fn classify_service(call: Call, error: &ServiceError, secrets: &[String]) -> Meaning {
+fn classify_service(call: Call, error: &ServiceError, secrets: &Secrets) -> Meaning {
     let ServiceError { status, code, after, .. } = error;
     let said = said(call, error, secrets);
     let retry_after = |reason| DeliveryError::Retry { reason, detail: said.clone().into(), after: *after };
@@ -222,7 +222,7 @@ fn no_answer(kind: Option<ErrorKind>) -> &'static str {
     }
 }
 
-fn said(call: Call, error: &ServiceError, secrets: &[String]) -> String {
+fn said(call: Call, error: &ServiceError, secrets: &Secrets) -> String {
     let ServiceError { status, code, message, .. } = error;
     let code = if code.is_empty() { "without a code" } else { code };
     // To a wrong signature AWS answers with the request it expected, session token included.
@@ -232,14 +232,8 @@ fn said(call: Call, error: &ServiceError, secrets: &[String]) -> String {
 }
 
 /// The begin of a text for diagnostics: one line, without the credentials we know of.
-pub(super) fn excerpt(text: &str, secrets: &[String]) -> String {
-    let mut text = Cow::Borrowed(text);
-    for secret in secrets {
-        if text.contains(secret.as_str()) {
-            text = text.replace(secret.as_str(), "***").into();
-        }
-    }
-    let mut text = text.into_owned();
+pub(super) fn excerpt(text: &str, secrets: &Secrets) -> String {
+    let mut text = secrets.hide(text).into_owned();
     text.truncate(text.floor_char_boundary(MAX_EXCERPT));
     text.replace(char::is_control, " ").trim_end().to_owned()
 }

@@ -26,6 +26,7 @@ use tracing::dispatcher::{Dispatch, with_default};
 use super::answer::{RejectedInfo, ServiceError, Trouble};
 use super::config::{CredentialsSource, Settings};
 use super::request::Message;
+use super::secrets::{Secrets, Watched};
 
 /// How long a connection may wait for its next request. Shorter than what servers and balancers
 /// allow, so that a request seldom meets a connection that the other side has just closed.
@@ -48,11 +49,11 @@ pub(super) struct Stored {
 
 impl Client {
     /// Looks up region and credentials and prepares the calls; asks for nothing of CloudWatch.
-    pub(super) fn connect(settings: &Settings) -> Result<Self, SinkError> {
-        quietly(|| Self::prepare(settings))
+    pub(super) fn connect(settings: &Settings, secrets: &Secrets) -> Result<Self, SinkError> {
+        quietly(|| Self::prepare(settings, secrets))
     }
 
-    fn prepare(settings: &Settings) -> Result<Self, SinkError> {
+    fn prepare(settings: &Settings, secrets: &Secrets) -> Result<Self, SinkError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| SinkError::caused_by("no runtime for the AWS SDK", error))?;
         let config = runtime.block_on(load(settings));
@@ -65,7 +66,11 @@ impl Client {
                 return Err(SinkError::new(message));
             }
         };
-        let calls = logs::Client::from_conf(logs::config::Builder::from(&config).region(region).build());
+        let mut calls = logs::config::Builder::from(&config).region(region);
+        if let Some(provider) = config.credentials_provider() {
+            calls = calls.credentials_provider(Watched { provider, secrets: secrets.clone() });
+        }
+        let calls = logs::Client::from_conf(calls.build());
         Ok(Self { runtime: Some(runtime), calls })
     }
 
@@ -86,17 +91,13 @@ impl Client {
         token: Option<&str>,
         messages: &[Message<'_>],
     ) -> Result<Stored, Trouble> {
-        let event = |message: &Message<'_>| {
-            let event = InputLogEvent::builder().timestamp(message.at).message(message.text);
-            event.build().expect("an event needs a timestamp and a message, and has both")
-        };
         let call = self
             .calls
             .put_log_events()
             .log_group_name(group)
             .log_stream_name(stream)
             .set_sequence_token(token.map(str::to_owned))
-            .set_log_events(Some(messages.iter().map(event).collect()));
+            .set_log_events(Some(events(messages)));
         let answer = self.wait(call.send()).map_err(|error| trouble(&error, expected_token))?;
         let rejected = answer.rejected_log_events_info.map_or_else(RejectedInfo::default, |info| RejectedInfo {
             too_old_end: info.too_old_log_event_end_index,
@@ -127,6 +128,15 @@ impl Drop for Client {
         // A name look-up that hangs must not hold up the end of the engine.
         quietly(|| runtime.map(Runtime::shutdown_background));
     }
+}
+
+/// The messages as the SDK takes them.
+pub(super) fn events(messages: &[Message<'_>]) -> Vec<InputLogEvent> {
+    let event = |message: &Message<'_>| {
+        let event = InputLogEvent::builder().timestamp(message.at).message(message.text);
+        event.build().expect("an event needs a timestamp and a message, and has both")
+    };
+    messages.iter().map(event).collect()
 }
 
 /// Runs the SDK without its tracing events: bridged into the engine, each delivery would cause the

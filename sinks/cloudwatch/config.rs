@@ -9,6 +9,7 @@ use url::{Host, Url};
 use super::CloudWatchSink;
 use super::fate::Remembered;
 use super::request::{EVENT_OVERHEAD, MAX_MESSAGE, MAX_REQUEST_BYTES, MAX_REQUEST_EVENTS};
+use super::secrets::Secrets;
 
 /// Builds a [`CloudWatchSink`]. See [`CloudWatchSink::builder`].
 #[must_use]
@@ -211,7 +212,7 @@ impl CloudWatchSinkBuilder {
         if timeout.is_zero() || timeout > Duration::from_secs(3_600) {
             return error("timeout", format!("{timeout:?}: it must be more than 0 and at most 1 h"));
         }
-        let secrets = settings.credentials.secrets()?;
+        settings.credentials.check()?;
         if let Some(url) = &settings.endpoint_url {
             let loopback = check_endpoint(url, allow_plain_http)?;
             // What stays on the machine must not leave it through a proxy.
@@ -222,31 +223,25 @@ impl CloudWatchSinkBuilder {
             stream_ready: !settings.create_log_stream,
             settings,
             batch_limits,
-            secrets,
+            secrets: Secrets::default(),
             client: None,
             denied: None,
             token: None,
             remembered: Remembered::default(),
+            recreated: false,
             health: Health::Healthy,
         })
     }
 }
 
 impl CredentialsSource {
-    /// The texts that must not come back in diagnostics.
-    fn secrets(&self) -> Result<Vec<String>, CloudWatchConfigError> {
-        let Self::Keys { access_key_id, secret_access_key, session_token } = self else {
-            return Ok(Vec::new());
-        };
-        if access_key_id.is_empty() || secret_access_key.is_empty() {
+    fn check(&self) -> Result<(), CloudWatchConfigError> {
+        if let Self::Keys { access_key_id, secret_access_key, .. } = self
+            && (access_key_id.is_empty() || secret_access_key.is_empty())
+        {
             return error("credentials", "access_key_id and secret_access_key must not be empty");
         }
-        let secrets = [Some(access_key_id), Some(secret_access_key), session_token.as_ref()];
-        // To blot out every "a" of a text hides nothing.
-        let mut secrets: Vec<_> = secrets.into_iter().flatten().filter(|secret| secret.len() >= 4).cloned().collect();
-        // A longer one may contain a shorter one.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Ok(secrets)
+        Ok(())
     }
 
     fn shown(&self) -> &'static str {

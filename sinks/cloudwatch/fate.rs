@@ -1,15 +1,14 @@
 //! What became of each entry of a batch, and what can be said of the whole.
 //!
 //! One answer of [`Sink::deliver`](logwheel_core::Sink::deliver) speaks of a whole batch: all of it
-//! arrived, or all but some entries refused for one reason, or nothing did. A batch that took
-//! several requests, or whose answer refuses entries for several reasons, can end in a mixture. It
-//! is then split, and what is known of its entries is remembered until the parts come back: no
-//! entry is sent twice, and each is counted for what happened to it.
+//! arrived, or all but some entries that were refused, or nothing did. A batch that took several
+//! requests can end in a mixture. It is then split, and what is known of its entries is remembered
+//! until the parts come back: no entry is sent twice, and each is counted for what happened to it.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
-use logwheel_core::{Batch, Entry, Refused};
+use logwheel_core::{Batch, Entry};
 
 /// What became of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +28,11 @@ pub(super) enum Fate {
 pub(super) enum Summary {
     /// Everything arrived.
     Delivered,
-    /// Some was refused, for one reason; all else arrived.
-    Refused { refused: Refused, reason: &'static str },
+    /// These positions were refused, each for its reason; all else arrived.
+    Refused(Vec<(usize, &'static str)>),
     /// Nothing is settled by the destination, and something is pending.
     Open,
-    /// Several of these at once.
+    /// Something is settled and something is pending.
     Mixed,
 }
 
@@ -47,17 +46,7 @@ pub(super) fn summary(fates: &[Fate]) -> Summary {
         (false, _) => {}
     }
     let refused: Vec<_> = fates.iter().enumerate().filter_map(|(at, fate)| Some((at, refusal(*fate)?))).collect();
-    let Some((_, reason)) = refused.first().copied() else {
-        return Summary::Delivered;
-    };
-    if refused.iter().any(|(_, other)| *other != reason) {
-        return Summary::Mixed;
-    }
-    let refused = match refused.len() {
-        all if all == fates.len() => Refused::All,
-        _ => Refused::Entries(refused.into_iter().map(|(at, _)| at).collect()),
-    };
-    Summary::Refused { refused, reason }
+    if refused.is_empty() { Summary::Delivered } else { Summary::Refused(refused) }
 }
 
 fn refusal(fate: Fate) -> Option<&'static str> {
@@ -142,7 +131,7 @@ mod tests {
     #[test]
     fn a_summary_is_exact_or_says_that_it_cannot_be() {
         use Fate::{Accepted, Pending};
-        let entries = |at: &[usize], reason| Summary::Refused { refused: Refused::Entries(at.to_vec()), reason };
+        let refused = |refused: &[(usize, &'static str)]| Summary::Refused(refused.to_vec());
         for (fates, expected) in [
             (&[][..], Summary::Delivered),
             (&[Accepted, Accepted], Summary::Delivered),
@@ -150,11 +139,11 @@ mod tests {
             (&[Pending, LARGE], Summary::Open),
             (&[Accepted, Pending], Summary::Mixed),
             (&[OLD, Pending], Summary::Mixed),
-            (&[OLD, Accepted, OLD], entries(&[0, 2], "too_old")),
-            (&[LARGE, Accepted], entries(&[0], "too_large")),
-            (&[OLD, OLD], Summary::Refused { refused: Refused::All, reason: "too_old" }),
-            (&[OLD, Accepted, NEW], Summary::Mixed),
-            (&[OLD, LARGE], Summary::Mixed),
+            (&[OLD, Accepted, OLD], refused(&[(0, "too_old"), (2, "too_old")])),
+            (&[LARGE, Accepted], refused(&[(0, "too_large")])),
+            (&[OLD, OLD], refused(&[(0, "too_old"), (1, "too_old")])),
+            (&[OLD, Accepted, NEW], refused(&[(0, "too_old"), (2, "too_new")])),
+            (&[LARGE, OLD], refused(&[(0, "too_large"), (1, "too_old")])),
         ] {
             assert_eq!(summary(fates), expected, "{fates:?}");
         }

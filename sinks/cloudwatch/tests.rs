@@ -83,15 +83,14 @@ fn deliver(sink: &mut CloudWatchSink, batch: Batch) -> Books {
                 parts.extend([second, part]);
             }
             Err(DeliveryError::Reject { refused, reason, .. }) => {
-                let refused = match refused {
-                    Refused::All => part.len(),
-                    Refused::Entries(entries) => {
-                        assert!(entries.is_sorted_by(|a, b| a < b) && entries.len() < part.len());
-                        entries.len()
-                    }
+                let refused: Vec<(usize, &'static str)> = match refused {
+                    Refused::All => (0..part.len()).map(|at| (at, reason)).collect(),
+                    Refused::Entries(entries) => entries.into_iter().map(|at| (at, reason)).collect(),
+                    Refused::ByReason(entries) => entries,
                 };
-                add(&mut books.rejected, reason, refused);
-                books.delivered += part.len() - refused;
+                assert!(refused.is_sorted_by(|(a, _), (b, _)| a < b) && refused.len() <= part.len());
+                refused.iter().for_each(|(_, reason)| add(&mut books.rejected, reason, 1));
+                books.delivered += part.len() - refused.len();
             }
             Err(DeliveryError::Fatal { reason, .. }) => add(&mut books.dropped, reason, part.len()),
             Err(other) => panic!("{other:?}"),

@@ -296,6 +296,9 @@ fn what_cannot_be_rotated_is_still_written() {
     write(&mut sink, &["aaa", "bbb", "ccc"]);
     assert_eq!(fs::read_to_string(&real).unwrap(), "aaa\nbbb\nccc\n");
     assert!(matches!(sink.health(), Health::Unhealthy { reason, .. } if reason.contains("symbolic link")));
+    assert!(sink.notice().is_some_and(|notice| notice.contains("symbolic link")));
+    write(&mut sink, &["ddd", "eee"]);
+    assert_eq!(sink.notice(), None, "the same again is no news");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use logwheel_core::Health;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::bisect::Bisect;
 use super::body::Body;
 use super::client::{ClientOptions, HttpConfigError, client_setters, header_name, option_error};
 use super::{HttpCompression, HttpFormat, HttpSignature, HttpSink};
@@ -19,6 +20,7 @@ pub struct HttpSinkBuilder {
     compression: HttpCompression,
     signature: Option<HttpSignature>,
     idempotency_header: Option<String>,
+    bisect_refused: bool,
 }
 
 impl HttpSinkBuilder {
@@ -30,6 +32,7 @@ impl HttpSinkBuilder {
             compression: HttpCompression::default(),
             signature: None,
             idempotency_header: None,
+            bisect_refused: true,
         }
     }
 
@@ -68,6 +71,19 @@ impl HttpSinkBuilder {
         self
     }
 
+    /// Whether a batch that the receiver refuses (400, 409, 422 and what else is about the content) is
+    /// sent again in halves, and these in halves, so that a bad event among 10,000 costs that event
+    /// alone. Default `true`.
+    ///
+    /// It takes up to two requests for each halving. A receiver that refuses 64 single events one after
+    /// the other, and takes nothing in between, is taken to refuse everything: until it takes something
+    /// again, what it refuses is rejected as a whole. Turn it off for a receiver that stores a part of
+    /// what it refuses: it would get that part again.
+    pub fn bisect_refused(mut self, bisect: bool) -> Self {
+        self.bisect_refused = bisect;
+        self
+    }
+
     client_setters!(timeout: "5 s");
 
     /// Builds the sink. Nothing is sent yet.
@@ -102,6 +118,7 @@ impl HttpSinkBuilder {
             body: Body::new(self.format, &self.wrapper_key, self.compression),
             signer,
             idempotency,
+            bisect: Bisect::new(self.bisect_refused),
             health: Health::Healthy,
         })
     }

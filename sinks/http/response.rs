@@ -28,6 +28,11 @@ pub(crate) fn classify(
             let advice = "check the credentials (`bearer_token`, `basic_auth` or `header`); ";
             DeliveryError::Fatal { reason, detail: (advice.to_owned() + &detail()).into() }
         }
+        // Where, how and by whom it was sent is wrong, and not what: 404 is a wrong path.
+        402 | 404..=407 | 410 | 411 | 414 | 415 | 417 | 421 | 426 | 428 | 431 | 451 => {
+            let advice = "the receiver takes nothing like this, check `endpoint`, `format` and `compression`; ";
+            DeliveryError::Fatal { reason, detail: (advice.to_owned() + &detail()).into() }
+        }
         400..=499 => DeliveryError::Reject { refused: Refused::All, reason, detail: detail().into() },
         // Not an HTTP status: whoever answered may come to its senses.
         _ => DeliveryError::Retry { reason, detail: detail().into(), after },
@@ -152,11 +157,14 @@ mod tests {
                     assert_eq!((detail.as_ref(), after), ("detail", pause));
                 }
                 (413, Err(DeliveryError::Split { reason })) => assert_eq!(reason, "http_413"),
-                (300..=399 | 401 | 403, Err(DeliveryError::Fatal { reason, detail })) => {
+                (
+                    300..=399 | 401..=407 | 410 | 411 | 414 | 415 | 417 | 421 | 426 | 428 | 431 | 451,
+                    Err(DeliveryError::Fatal { reason, detail }),
+                ) => {
                     assert!(word(reason) && detail.ends_with("; detail"), "{status} {reason} {detail}");
                 }
                 (400..=499, Err(DeliveryError::Reject { refused: Refused::All, reason, .. })) => {
-                    assert!(!matches!(status, 401 | 403 | 408 | 413 | 425 | 429), "{status}");
+                    assert!(!matches!(status, 401..=408 | 413 | 425 | 429), "{status}");
                     assert!(word(reason), "{status} {reason}");
                 }
                 (100..=199 | 600.., Err(DeliveryError::Retry { reason, .. })) => assert_eq!(reason, "http_other"),

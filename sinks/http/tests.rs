@@ -118,7 +118,7 @@ fn credentials_are_on_the_wire_and_nowhere_else() {
     let echo = || Reply::status(400, "", "bad header 'Bearer t0ken-t0ken' or 'key-key-key'");
     let server = Server::new([echo(), ok()]);
     let mut sink = sink(&server).bearer_token("t0ken-t0ken").header("X-Api-Key", "key-key-key").build().unwrap();
-    let error = sink.deliver(&events()).unwrap_err();
+    let error = sink.deliver(&batch(&["{}"])).unwrap_err();
     let request = &server.received()[0];
     assert_eq!(request.header("authorization"), Some("Bearer t0ken-t0ken"));
     assert_eq!(request.header("x-api-key"), Some("key-key-key"));
@@ -152,13 +152,33 @@ fn retry_after_is_read_in_both_forms() {
 #[test]
 fn refusals_are_told_apart() {
     assert!(matches!(outcome(Reply::status(413, "", "")), Err(DeliveryError::Split { reason: "http_413" })));
-    let error = outcome(Reply::status(404, "", "no such page")).unwrap_err();
-    let DeliveryError::Reject { refused: Refused::All, reason: "http_404", detail } = error else {
-        panic!("{error:?}")
-    };
-    assert!(detail.starts_with("answer 404 from http://127.0.0.1:") && detail.ends_with(": no such page"), "{detail}");
-    let error = outcome(Reply::status(403, "", "")).unwrap_err();
-    assert!(matches!(error, DeliveryError::Fatal { reason: "http_403", .. }), "{error:?}");
+    for (status, word, advice) in [
+        (404, "http_404", "the receiver takes nothing like this, check `endpoint`"),
+        (415, "http_415", "the receiver takes nothing like this, check `endpoint`"),
+        (403, "http_403", "check the credentials"),
+    ] {
+        let error = outcome(Reply::status(status, "", "no such page")).unwrap_err();
+        let DeliveryError::Fatal { reason, detail } = error else { panic!("{error:?}") };
+        assert!(reason == word && detail.starts_with(advice), "{detail}");
+        assert!(detail.contains(&format!("answer {status} from http://127.0.0.1:")), "{detail}");
+        assert!(detail.ends_with(": no such page"), "{detail}");
+    }
+}
+
+#[test]
+fn a_refused_batch_is_split_and_a_refused_event_is_rejected_with_what_was_said() {
+    for status in [400, 409, 422, 418] {
+        let word = format!("http_{}", if status == 418 { "4xx".into() } else { status.to_string() });
+        let refused = || Reply::status(status, "", "bad field");
+        let error = outcome(refused()).unwrap_err();
+        assert!(matches!(error, DeliveryError::Split { .. }) && error.reason() == word, "{error:?}");
+        for (events, bisect) in [(batch(&["{}"]), true), (events(), false)] {
+            let server = Server::new([refused()]);
+            let error = sink(&server).bisect_refused(bisect).build().unwrap().deliver(&events).unwrap_err();
+            let DeliveryError::Reject { refused: Refused::All, reason, detail } = error else { panic!("{error:?}") };
+            assert!(reason == word && detail.ends_with(": bad field"), "{detail}");
+        }
+    }
 }
 
 #[test]
@@ -192,7 +212,7 @@ fn a_body_that_breaks_off_does_not_undo_the_status() {
     let cut = |status: u16| Reply::RawThenClose(format!("HTTP/1.1 {status} X\r\nContent-Length: 100\r\n\r\nhalf"));
     assert_eq!(outcome(cut(200)).unwrap(), Delivered::all());
     let error = outcome(cut(400)).unwrap_err();
-    assert!(matches!(error, DeliveryError::Reject { .. }), "{error:?}");
+    assert!(matches!(error, DeliveryError::Split { reason: "http_400" }), "{error:?}");
 }
 
 #[test]

@@ -91,14 +91,16 @@ impl LokiSinkBuilder {
         self
     }
 
-    /// Adds a label that takes its values from a field of another name, such as `user.plan`.
+    /// Adds a label that takes its values from a field of another name, or from where a path leads
+    /// to: `user.plan` is the member `plan` of the raw JSON in the field `user`, unless there is a
+    /// field of that name; `logger` is the event's logger.
     pub fn label_from(mut self, label: impl Into<String>, field: impl Into<String>) -> Self {
         self.label_keys.push((label.into(), field.into()));
         self
     }
 
-    /// The fields that are sent as structured metadata, searchable and not indexed. Default none;
-    /// at most 128, labels from fields included.
+    /// The fields that are sent as structured metadata, searchable and not indexed; paths as in
+    /// [`label_from`](Self::label_from). Default none; at most 128, labels from fields included.
     ///
     /// Names become what Loki would make of them: each character but `A-Z a-z 0-9 _` becomes `_`.
     /// With one line go at most 60 KiB of them; what is beyond is cut.
@@ -117,7 +119,7 @@ impl LokiSinkBuilder {
 
     /// How many values a label from a field may have. With one more it stops being a label: from
     /// then on, until the sink is built anew, it is sent as structured metadata. Default 100, at
-    /// least 1. [`LokiHandle::moved_labels`](super::LokiHandle::moved_labels) tells.
+    /// least 1. Diagnostics say so, and [`LokiHandle::moved_labels`](super::LokiHandle::moved_labels) tells.
     pub fn max_label_values(mut self, values: usize) -> Self {
         self.max_label_values = values;
         self
@@ -219,6 +221,7 @@ impl LokiSinkBuilder {
                 lines: RandomState::new(),
                 retimed: AtomicU64::new(0),
                 cut: AtomicU64::new(0),
+                told_cut: AtomicU64::new(0),
                 settings: Settings {
                     format: self.format,
                     line_limit: self.line_limit,
@@ -229,6 +232,7 @@ impl LokiSinkBuilder {
                 },
             }),
             max_request_bytes: self.max_request_bytes,
+            told_request_bytes: self.max_request_bytes,
             encoder: encoder(self.format),
             packed: Vec::new(),
             health: Health::Healthy,

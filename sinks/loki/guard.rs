@@ -19,6 +19,8 @@ pub(super) struct Guard {
     max_values: usize,
     max_streams: usize,
     moved: AtomicU16,
+    /// Those of them that [`Guard::newly_moved`] has named.
+    named: AtomicU16,
     seen: Mutex<Seen>,
 }
 
@@ -32,12 +34,21 @@ struct Seen {
 impl Guard {
     pub(super) fn new(labels: usize, max_values: usize, max_streams: usize) -> Self {
         let seen = Seen { values: vec![HashSet::new(); labels], streams: HashSet::new() };
-        Self { max_values, max_streams, moved: AtomicU16::new(0), seen: Mutex::new(seen) }
+        Self { max_values, max_streams, moved: AtomicU16::new(0), named: AtomicU16::new(0), seen: Mutex::new(seen) }
     }
 
     /// The labels that have moved so far.
     pub(super) fn moved(&self) -> LabelBits {
         self.moved.load(Ordering::Relaxed)
+    }
+
+    /// The labels that have moved since this was asked, by whichever instance of the sink.
+    pub(super) fn newly_moved(&self) -> LabelBits {
+        let moved = self.moved();
+        if moved == self.named.load(Ordering::Relaxed) {
+            return 0;
+        }
+        moved & !self.named.fetch_or(moved, Ordering::Relaxed)
     }
 
     /// Takes note of an entry with these values (their hashes), on a level; says which labels have

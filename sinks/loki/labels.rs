@@ -63,6 +63,12 @@ impl Labels {
         fields
     }
 
+    /// The names of these labels.
+    pub(super) fn named(&self, labels: LabelBits) -> impl Iterator<Item = &str> {
+        let all = self.from_fields.iter().enumerate();
+        all.filter(move |(position, _)| has(labels, *position)).map(|(_, label)| &*label.name)
+    }
+
     pub(super) fn columns(&self, batch: &Batch) -> Columns {
         let find = |sources: &[FromField]| sources.iter().map(|source| batch.column(&source.field)).collect();
         Columns { labels: find(&self.from_fields), metadata: find(&self.metadata) }

@@ -77,6 +77,10 @@ fn drive(sink: &mut LokiSink, batch: Batch) -> (usize, usize) {
                 refused += entries.len();
                 delivered += batch.len() - entries.len();
             }
+            Err(DeliveryError::Reject { refused: Refused::ByReason(entries), .. }) => {
+                refused += entries.len();
+                delivered += batch.len() - entries.len();
+            }
             Err(error) => panic!("{error:?}"),
         }
     }

@@ -1,6 +1,7 @@
 //! What came of it: results of attempts, of hand-overs, and of reading and writing the spool.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use logwheel_core::{Delivered, DeliveryError, Refused};
@@ -46,10 +47,10 @@ impl DeliveryPolicy {
                 self.counts.unconfirmed += unconfirmed;
                 self.settle_part(id);
             }
-            Err(DeliveryError::Split { .. }) if len > 1 => self.window.split(id),
-            Err(DeliveryError::Split { reason }) => self.reject(id, events, reason, "it came alone".into()),
+            Err(DeliveryError::Split { .. }) if len > 1 => self.split(now, id),
+            Err(DeliveryError::Split { reason }) => self.reject(id, &[(reason, events)], "it came alone".into()),
             Err(DeliveryError::Reject { refused, reason, detail }) => {
-                self.reject(id, refused_of(refused, len), reason, detail);
+                self.reject(id, &refused_of(refused, reason, len), detail);
             }
             Err(DeliveryError::Retry { reason, detail, after }) => {
                 self.on_failure(now, id, Failure { reason, detail, after, fatal: false });
@@ -63,6 +64,17 @@ impl DeliveryPolicy {
                 self.on_failure(now, id, Failure { reason, detail, after: None, fatal: true });
             }
         }
+    }
+
+    fn split(&mut self, now: Duration, id: u64) {
+        let trouble = self.window.get(id).and_then(|piece| piece.trouble);
+        // It failed before, maybe because it was too much at once: a half is the next attempt, and is
+        // not to come sooner than the whole would have come.
+        let state = trouble.map_or(State::Waiting, |trouble| {
+            let pause = self.backoff.pause(&self.settings.retry, trouble.failures, None);
+            State::Retrying(now.saturating_add(pause))
+        });
+        self.window.split(id, state);
     }
 
     fn on_answer(&mut self) {
@@ -80,13 +92,14 @@ impl DeliveryPolicy {
         self.recycle(part);
     }
 
-    fn reject(&mut self, id: u64, refused: u64, reason: &'static str, detail: Cow<'static, str>) {
+    /// So many entries of a part were refused for each reason, and the others arrived.
+    fn reject(&mut self, id: u64, refused: &[(&'static str, u64)], detail: Cow<'static, str>) {
         let Some(piece) = self.window.get(id) else { return };
         let events = piece.parts.front().map_or(0, |part| part.len()) as u64;
-        self.counts.reject_events(reason, refused);
-        self.counts.delivered += events - refused;
-        if refused > 0 {
-            self.tell(News::Rejected { events: refused, reason, detail });
+        self.counts.delivered += events - refused.iter().map(|(_, events)| events).sum::<u64>();
+        for &(reason, events) in refused {
+            self.counts.reject_events(reason, events);
+            self.tell(News::Rejected { events, reason, detail: detail.clone() });
         }
         self.settle_part(id);
     }
@@ -350,15 +363,18 @@ fn explain(why: &str, trouble: Trouble, detail: &str) -> Cow<'static, str> {
     format!("{why} after {} attempts, the last one: {detail}", trouble.failures).into()
 }
 
-/// How many of `len` entries were refused.
-fn refused_of(refused: Refused, len: usize) -> u64 {
-    match refused {
-        Refused::All => len as u64,
-        Refused::Entries(mut entries) => {
-            entries.retain(|index| *index < len);
-            entries.sort_unstable();
-            entries.dedup();
-            entries.len() as u64
-        }
-    }
+/// How many of `len` entries were refused, by reason; each at least one.
+fn refused_of(refused: Refused, reason: &'static str, len: usize) -> Vec<(&'static str, u64)> {
+    let mut entries = match refused {
+        Refused::All => return vec![(reason, len as u64)],
+        Refused::Entries(entries) => entries.into_iter().map(|index| (index, reason)).collect(),
+        Refused::ByReason(entries) => entries,
+    };
+    entries.retain(|(index, _)| *index < len);
+    // Stable: of several reasons for one entry, the first counts.
+    entries.sort_by_key(|(index, _)| *index);
+    entries.dedup_by_key(|(index, _)| *index);
+    let mut counts = BTreeMap::new();
+    entries.iter().for_each(|(_, reason)| *counts.entry(*reason).or_default() += 1);
+    counts.into_iter().collect()
 }

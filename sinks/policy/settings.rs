@@ -23,7 +23,8 @@ pub enum Overflow {
     Spool,
     /// The worker waits for room up to this long, then drops the new lines. Meanwhile no other
     /// sink gets anything either, and lanes fill up: for sinks that keep pace, like files, and
-    /// for programs whose input can wait.
+    /// for programs whose input can wait. `build` warns of it where there are other sinks and
+    /// callers would not wait in any case.
     Block(Duration),
 }
 

@@ -378,8 +378,16 @@ impl Simulation {
             Job::Sort(batch) => self.policy.sorted(split_by_stream(batch, |_, entry| stream_of(entry))),
             Job::Send(batch) => {
                 let result = self.deliver(&batch);
+                let splits = batch.len() > 1 && matches!(result, Err(DeliveryError::Split { .. }));
+                let stream = stream_of(&batch.get(0).expect("not empty"));
                 drop(batch);
+                let is_it = |piece: &Piece| piece.stream == stream && piece.state == State::UnderWay;
+                let before = self.policy.window.iter().find(|(_, piece)| is_it(piece));
+                let before = before.map(|(id, piece)| (id, piece.trouble));
                 self.policy.on_result(self.now, actor, result);
+                if let (true, Some((id, trouble))) = (splits, before) {
+                    self.check_halves(id, trouble);
+                }
             }
             Job::HandOver(id, batch) => {
                 self.told.fallback += batch.len() as u64;
@@ -408,6 +416,11 @@ impl Simulation {
         let failure = match self.mood {
             Mood::Down => Some(retry(None)),
             Mood::Flaky if self.random.one_in(2) => Some(retry(None)),
+            // Loki says "slow down" to what it would never take in one piece, too.
+            Mood::Throttling if len > 1 && self.random.one_in(4) => {
+                (self.failures_in_a_row, self.closed_until) = (0, None);
+                return Err(DeliveryError::Split { reason: "burst" });
+            }
             Mood::Throttling => {
                 let after = self.random.one_in(2).then(|| self.random.millis(100_000));
                 let asked = after.unwrap_or_default().min(self.settings.retry.max_delay);
@@ -441,21 +454,24 @@ impl Simulation {
             return Err(failure);
         }
         (self.failures_in_a_row, self.closed_until) = (0, None);
-        let is_poison = |number: u64| number % 37 == 5;
+        let is_stale = |number: u64| number % 41 == 7;
+        let is_poison = |number: u64| number % 37 == 5 && !is_stale(number);
         if len > self.largest {
             return Err(DeliveryError::Split { reason: "too_large" });
         }
-        let refused: Vec<usize> =
-            batch.iter().enumerate().filter(|(_, entry)| is_poison(number_of(entry))).map(|(index, _)| index).collect();
-        if refused.len() == 1 && self.mood == Mood::Flaky {
+        let positions = |is: &dyn Fn(u64) -> bool| -> Vec<usize> {
+            batch.iter().enumerate().filter(|(_, entry)| is(number_of(entry))).map(|(index, _)| index).collect()
+        };
+        let (mut refused, stale) = (positions(&is_poison), positions(&is_stale));
+        if refused.len() == 1 && stale.is_empty() && self.mood == Mood::Flaky {
             if len == 1 {
                 self.told.reject_events("poison", 1);
             }
             // The kind that does not say which one.
             return Err(DeliveryError::Split { reason: "poison" });
         }
-        self.arrive(batch, |number| !is_poison(number));
-        if refused.is_empty() {
+        self.arrive(batch, |number| !is_poison(number) && !is_stale(number));
+        if refused.is_empty() && stale.is_empty() {
             let unconfirmed = if self.random.one_in(5) { self.random.below(len as u64 + 1) } else { 0 };
             self.told.unconfirmed += unconfirmed;
             self.told.delivered += len as u64 - unconfirmed;
@@ -463,7 +479,33 @@ impl Simulation {
         }
         self.told.reject_events("poison", refused.len() as u64);
         self.told.delivered += (len - refused.len()) as u64;
+        if !stale.is_empty() {
+            self.told.reject_events("stale", stale.len() as u64);
+            self.told.delivered -= stale.len() as u64;
+            let mut both: Vec<_> = stale.into_iter().map(|index| (index, "stale")).collect();
+            both.extend(refused.drain(..).map(|index| (index, "poison")));
+            // Not in order, with what is not there and what was said already.
+            both.extend([(len, "nowhere"), (both[0].0, "again")]);
+            return Err(DeliveryError::Reject {
+                refused: Refused::ByReason(both),
+                reason: "mixed",
+                detail: "bad".into(),
+            });
+        }
         Err(DeliveryError::Reject { refused: Refused::Entries(refused), reason: "poison", detail: "bad".into() })
+    }
+
+    /// Splitting is no way round a pause, nor round the end of all attempts.
+    fn check_halves(&self, id: u64, trouble: Option<super::backoff::Trouble>) {
+        let piece = self.policy.window.get(id).expect("it was split");
+        assert_eq!(piece.trouble, trouble);
+        match (trouble, piece.state) {
+            (None, State::Waiting) => {}
+            (Some(_), State::Retrying(at)) => {
+                assert!(at >= self.now && at <= self.now + self.settings.retry.max_delay);
+            }
+            (trouble, state) => panic!("{trouble:?}, then {state:?}"),
+        }
     }
 
     fn arrive(&mut self, batch: &Batch, takes: impl Fn(u64) -> bool) {
@@ -524,8 +566,7 @@ impl Simulation {
             assert_eq!(counts.unconfirmed, self.told.unconfirmed);
             assert_eq!(counts.fallback, self.told.fallback);
             assert_eq!(counts.spooled, self.spool.unread_events(), "{counts:?}");
-            let poison = |counts: &DeliveryCounts| counts.rejected.get("poison").copied();
-            assert_eq!(poison(&counts), poison(&self.told));
+            assert_eq!(counts.rejected, self.told.rejected);
         }
         let most = self.settings.queue_bytes + 70;
         assert!(self.policy.total_bytes() <= most + self.settings.batch.max_bytes, "the queue is bounded");

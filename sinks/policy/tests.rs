@@ -217,7 +217,11 @@ fn b8_every_end_of_a_probe_is_a_decision() {
         desk.wait();
         desk.answer(end());
         if closes {
-            let _ = desk.sent();
+            // The half of a batch that failed before is still due for its pause.
+            while let Command::Wait { until } = desk.next() {
+                assert!(until.is_some_and(|until| until < desk.now + SECOND));
+                desk.wait();
+            }
         } else {
             assert_eq!(desk.waits_until(), desk.now + 30 * SECOND);
         }
@@ -311,6 +315,85 @@ fn a_poison_event_among_many_is_the_only_one_refused() {
     assert!(order.is_sorted());
 }
 
+/// A destination that knows "too much" only: the half is the next attempt, with its pause.
+#[test]
+fn the_halves_of_a_batch_that_failed_wait_as_it_would_have_waited() {
+    let settings = DeliverySettings { fallback: true, ..no_breaker() };
+    let retry_settings = settings.retry.clone();
+    let mut desk = Desk::new(settings);
+    desk.log(1_000);
+    let began = desk.now;
+    let (mut pauses, mut sizes) = (Vec::new(), Vec::new());
+    loop {
+        match desk.next() {
+            Command::Send { batch } => {
+                sizes.push(batch.len());
+                let len = batch.len();
+                let again = sizes.iter().rev().take_while(|size| **size == len).count();
+                drop(batch);
+                desk.policy.on_result(desk.now, 0, if again < 2 || len == 1 { retry(None) } else { split() });
+            }
+            Command::Wait { until: Some(until) } => {
+                pauses.push(until - desk.now);
+                desk.now = until;
+            }
+            Command::HandOver { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    // As often as a batch that stays whole, and no longer than that.
+    assert_eq!(sizes[..6], [1_000, 1_000, 500, 500, 250, 250]);
+    assert!(pauses.len() >= sizes.len() - 2 && pauses.iter().all(|pause| *pause <= retry_settings.max_delay));
+    assert!(desk.now > began + SECOND && desk.now <= began + retry_settings.max_elapsed, "{:?}", desk.now - began);
+}
+
+/// Refused, then hanging until the timeout, then `empty ring`: 30 s in all, at 300 lines of 300 bytes a second.
+#[test]
+fn a_destination_that_restarts_for_thirty_seconds_costs_nothing_with_the_defaults() {
+    const TICK: Duration = Duration::from_millis(100);
+    let mut desk = Desk::new(DeliverySettings::default());
+    let (began, away) = (desk.now + 20 * SECOND, desk.now + 50 * SECOND);
+    let (mut logged, mut attempts, mut most) = (0, 0, 0);
+    let mut lines = Batch::new();
+    (0..30).for_each(|n| lines.push(&[b'x'; 300], n, Level::INFO));
+    let mut busy_until = desk.now;
+    while desk.now < away + 90 * SECOND {
+        assert_eq!(desk.policy.append(desk.now, &lines, 0, false), 30);
+        logged += 30;
+        while busy_until <= desk.now
+            && let Command::Send { batch } = desk.next()
+        {
+            drop(batch);
+            let is_away = (began..away).contains(&desk.now);
+            // A request that hangs takes as long as its timeout.
+            let hangs = (began + 10 * SECOND..began + 20 * SECOND).contains(&desk.now);
+            busy_until = desk.now + if hangs { 10 * SECOND } else { Duration::ZERO };
+            attempts += u32::from(is_away);
+            desk.policy.on_result(busy_until, 0, if is_away { retry(None) } else { arrived() });
+        }
+        most = most.max(desk.policy.total_bytes());
+        desk.now += TICK;
+    }
+    desk.policy.want_flushed(desk.now);
+    while let Command::Send { batch } = desk.next() {
+        drop(batch);
+        desk.policy.on_result(desk.now, 0, arrived());
+    }
+    let counts = desk.counts();
+    assert_eq!((counts.delivered, counts.dropped.len()), (logged, 0), "{counts:?}");
+    assert!(attempts > 2 && most < 16 << 20, "{attempts} attempts, {most} bytes");
+}
+
+#[test]
+fn what_was_told_to_be_too_large_at_once_is_not_held_up() {
+    let mut desk = Desk::new(no_breaker());
+    desk.log(8);
+    for _ in 0..3 {
+        desk.answer(split());
+    }
+    assert_eq!(desk.sent().len(), 1);
+}
+
 #[test]
 fn what_sinks_say_is_brought_into_order() {
     for (said, refused) in [(&[3, 1, 3, 1][..], 2), (&[0, 9, usize::MAX], 1), (&[1, 0], 2), (&[7, 8], 0), (&[], 0)] {
@@ -320,6 +403,16 @@ fn what_sinks_say_is_brought_into_order() {
         let counts = desk.counts();
         assert_eq!((counts.rejected.values().sum::<u64>(), counts.delivered), (refused, 4 - refused), "{said:?}");
     }
+    let mixed = [(2, "too_old"), (9, "nowhere"), (0, "too_new"), (2, "said_twice"), (3, "too_old")];
+    let mut desk = Desk::new(DeliverySettings::default());
+    desk.log(4);
+    let refused = Refused::ByReason(mixed.to_vec());
+    desk.answer(Err(DeliveryError::Reject { refused, reason: "mixed", detail: "why".into() }));
+    let counts = desk.counts();
+    assert_eq!(counts.rejected.into_iter().collect::<Vec<_>>(), [("too_new", 1), ("too_old", 2)]);
+    assert_eq!(counts.delivered, 1);
+    let rejected = |events, reason| News::Rejected { events, reason, detail: "why".into() };
+    assert_eq!(desk.policy.take_news(), [rejected(1, "too_new"), rejected(2, "too_old")]);
     for (unconfirmed, delivered) in [(0, 3), (1, 2), (3, 0), (usize::MAX, 0)] {
         let mut desk = Desk::new(DeliverySettings::default());
         desk.log(3);

@@ -185,16 +185,16 @@ impl Window {
         Some(part)
     }
 
-    /// Replaces the first part by its halves.
-    pub(super) fn split(&mut self, id: u64) {
+    /// Replaces the first part by its halves. The first of them inherits its trouble, so that splitting
+    /// makes no retry sooner and none later than it was due.
+    pub(super) fn split(&mut self, id: u64, state: State) {
         let Some(piece) = self.pieces.get_mut(&id) else { return };
         let Some(part) = piece.parts.pop_front() else { return };
         let mut first = Arc::unwrap_or_clone(part);
         let second = first.split_off(first.len() / 2);
         piece.parts.push_front(Arc::new(second));
         piece.parts.push_front(Arc::new(first));
-        piece.trouble = None;
-        self.set_state(id, State::Waiting);
+        self.set_state(id, state);
     }
 
     /// Takes a piece out.

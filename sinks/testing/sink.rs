@@ -32,6 +32,7 @@ enum Outcome {
     Retry(Option<Duration>),
     Split,
     Reject(Vec<usize>),
+    RejectByReason(Vec<(usize, &'static str)>),
     RejectAll,
     Fatal,
     Panic,
@@ -74,6 +75,15 @@ impl Attempt {
         positions.sort_unstable();
         positions.dedup();
         Self::new(Outcome::Reject(positions))
+    }
+
+    /// The entries at these positions are refused, each for its reason; the others arrive. Positions
+    /// behind the end of the batch are left out.
+    pub fn reject_by_reason(refused: impl IntoIterator<Item = (usize, &'static str)>) -> Self {
+        let mut refused: Vec<_> = refused.into_iter().collect();
+        refused.sort_by_key(|(position, _)| *position);
+        refused.dedup_by_key(|(position, _)| *position);
+        Self::new(Outcome::RejectByReason(refused))
     }
 
     /// All entries are refused, reason `scripted_reject`.
@@ -303,6 +313,12 @@ impl Sink for ScriptedSink {
                 state.delivered.extend(arrived(&positions));
                 Err(DeliveryError::Reject { refused: Refused::Entries(positions), reason: "scripted_reject", detail })
             }
+            Outcome::RejectByReason(mut refused) => {
+                refused.retain(|(position, _)| *position < batch.len());
+                state.delivered.extend(arrived(&refused.iter().map(|(position, _)| *position).collect::<Vec<_>>()));
+                let refused = Refused::ByReason(refused);
+                Err(DeliveryError::Reject { refused, reason: "scripted_reject", detail })
+            }
             Outcome::RejectAll => {
                 Err(DeliveryError::Reject { refused: Refused::All, reason: "scripted_reject", detail })
             }
@@ -457,6 +473,7 @@ mod tests {
             Attempt::retry_after(pause),
             Attempt::split(),
             Attempt::reject([7, 1, 1]),
+            Attempt::reject_by_reason([(9, "x"), (1, "y"), (1, "z")]),
             Attempt::reject_all(),
             Attempt::panic(),
         ];
@@ -470,7 +487,7 @@ mod tests {
             Ok(Err(error)) => error.reason().to_owned(),
             Err(_) => "panic".to_owned(),
         };
-        let outcomes: Vec<_> = (0..11).map(|_| deliver()).collect();
+        let outcomes: Vec<_> = (0..12).map(|_| deliver()).collect();
         let expected = [
             "unconfirmed 0",
             "unconfirmed 2",
@@ -479,16 +496,17 @@ mod tests {
             "scripted_retry Some(7s)",
             "scripted_split",
             "scripted_reject Entries([1])",
+            "scripted_reject ByReason([(1, \"y\")])",
             "scripted_reject All",
             "panic",
             "scripted_fatal",
             "scripted_fatal",
         ];
         assert_eq!(outcomes, expected);
-        assert_eq!(seen.delivered(), ["a", "b", "a", "a"]);
-        assert_eq!(seen.attempts().len(), 11);
-        assert_eq!(seen.attempts()[8].lines(), ["a", "b"]);
-        assert_eq!(seen.attempts()[8].attempt, Attempt::panic());
+        assert_eq!(seen.delivered(), ["a", "b", "a", "a", "a"]);
+        assert_eq!(seen.attempts().len(), 12);
+        assert_eq!(seen.attempts()[9].lines(), ["a", "b"]);
+        assert_eq!(seen.attempts()[9].attempt, Attempt::panic());
     }
 
     #[test]

@@ -6,15 +6,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use logwheel_core::Sink;
-use logwheel_sinks::Spool;
-use logwheel_stages::FillGauge;
+use logwheel_sinks::{Overflow, Spool};
+use logwheel_stages::{Column, FillGauge};
 
 use super::EngineBuilder;
 use crate::caller::{Intake, become_pipeline_thread};
 use crate::clock::TickClock;
+use crate::config::OnFull;
 use crate::cores::Cores;
 use crate::delivery::{Outlet, Routes, SinkOptions, SinkQueue, Spooler};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Severity};
 use crate::engine::{Engine, Parts, Running};
 use crate::sync::{Arc, AtomicBool};
 use crate::workers::{Crew, Inbox, Layout, Plan, WorkerCounts};
@@ -33,6 +34,7 @@ impl EngineBuilder {
     pub(super) fn start(self, order: &[usize], prepared: Prepared) -> std::io::Result<Engine> {
         let Self { config, stages, sinks, .. } = self;
         let Prepared { cores, spools, routes, gauge, diagnostics } = prepared;
+        warn_of_blocking(config.on_full, &sinks, &diagnostics);
         let layout = Layout::choose(&config, &cores);
         let names = stages.names();
         let counts = || Arc::new(WorkerCounts::new(names.iter().cloned()));
@@ -75,13 +77,14 @@ impl EngineBuilder {
                 columns.push(column.clone());
             }
         }
+        let cells = columns.iter().map(Column::new).collect();
         let columns = columns.into();
         let crew = Crew {
             layout,
             cores,
             intake: Arc::clone(&intake),
             stages,
-            plan: Arc::new(Plan { sinks: queues.clone(), routes, columns }),
+            plan: Arc::new(Plan { sinks: queues.clone(), routes, columns, cells }),
             counts,
             diagnostics: Arc::clone(&diagnostics),
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64),
@@ -125,6 +128,21 @@ impl EngineBuilder {
         }
         threads.push(spawn("lw-lanes", move || intake.make_lanes())?);
         Ok(Engine::new(parts, threads))
+    }
+}
+
+/// Whoever waits for one sink keeps the others waiting. A program whose callers wait for lanes has said that it can.
+fn warn_of_blocking(on_full: OnFull, sinks: &[(Box<dyn Sink>, SinkOptions)], diagnostics: &Diagnostics) {
+    let fed = |options: &SinkOptions| !options.standby;
+    if on_full == OnFull::Block || sinks.iter().filter(|(_, options)| fed(options)).count() < 2 {
+        return;
+    }
+    for (_, options) in sinks.iter().filter(|(_, options)| fed(options)) {
+        if let Overflow::Block(timeout) = options.overflow_or_default() {
+            diagnostics.report(Severity::Warning, &options.name, || {
+                format!("overflow = block: while its queue is full, no other sink gets anything, up to {timeout:?}")
+            });
+        }
     }
 }
 

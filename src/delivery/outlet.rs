@@ -41,6 +41,7 @@ impl Outlet {
                     if self.started {
                         self.call("flush", |sink| sink.flush());
                     }
+                    self.listen();
                     let number = self.number;
                     self.queue.answer(|policy, _| policy.flushed(number, ticket));
                 }
@@ -52,12 +53,14 @@ impl Outlet {
         if self.started {
             self.call("stop", |sink| sink.stop());
         }
+        self.listen();
     }
 
     fn send(&mut self, batch: Arc<Batch>) {
         let result = self.attempt(&batch);
         // Then its memory can be used again.
         drop(batch);
+        self.listen();
         let number = self.number;
         self.queue.answer(|policy, now| policy.on_result(now, number, result));
     }
@@ -71,6 +74,7 @@ impl Outlet {
             vec![(0, Arc::clone(&batch))]
         });
         drop(batch);
+        self.listen();
         self.queue.answer(|policy, _| policy.sorted(parts));
     }
 
@@ -96,6 +100,24 @@ impl Outlet {
                 after: None,
             })
         })
+    }
+
+    /// What the sink has to say beside the fate of batches.
+    fn listen(&mut self) {
+        if !self.started {
+            return;
+        }
+        let sink = &mut self.sink;
+        match catch_unwind(AssertUnwindSafe(|| sink.notice())) {
+            Ok(None) => {}
+            Ok(Some(text)) => self.report(Severity::Warning, || text.into_owned()),
+            Err(panic) => {
+                self.queue.count_panic();
+                self.report(Severity::Warning, || {
+                    format!("panicked while asked for a notice: {}", panic_text(&*panic))
+                });
+            }
+        }
     }
 
     fn call(&mut self, what: &str, call: impl FnOnce(&mut dyn Sink) -> Result<(), SinkError>) {

@@ -10,6 +10,10 @@ use logwheel_core::{Event, Level, Value};
 /// [`route_fallback_sinks`](crate::EngineBuilder::route_fallback_sinks), and is counted as
 /// `unrouted` if there are none.
 ///
+/// Rules see the event as it is written: with what enrichers added, and after redaction. A rule for a
+/// value that a redactor masks never meets it, and one for a field that a redactor removes finds none.
+/// Processors come later; a rule sees nothing of what they change.
+///
 /// ```
 /// use logwheel::{Engine, Level, MemorySink, Route};
 ///
@@ -68,7 +72,7 @@ impl Route {
         self
     }
 
-    /// Only events that have this field with one of these values. Numbers are compared as numbers,
+    /// Only events that have this field, after redaction, with one of these values. Numbers are compared as numbers,
     /// everything else as text. Several fields: all of them.
     pub fn field(mut self, name: impl Into<String>, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.fields.push((name.into(), values.into_iter().map(|value| Wanted::new(value.into())).collect()));

@@ -32,7 +32,7 @@ pub struct StageTotals {
     pub ended: u64,
     /// Events on which it reported an error.
     pub errors: u64,
-    /// Events on which it panicked.
+    /// Events on which it panicked, and notices that it was asked for and panicked.
     pub panics: u64,
 }
 

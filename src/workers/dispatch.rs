@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use logwheel_core::{Batch, Event, Value};
+use logwheel_stages::Column;
 
 use super::WorkerCounts;
 use crate::delivery::{Routes, SinkQueue};
@@ -13,8 +14,9 @@ use crate::sync::Arc;
 #[derive(Default)]
 pub(super) struct Lines {
     batch: Batch,
-    /// For values that are no text.
+    /// For values that are no text, and for texts that have to be made.
     cell: String,
+    scratch: String,
     /// Which sinks get each line, a bit for each; empty where every line goes to the same ones.
     masks: Vec<u64>,
 }
@@ -23,8 +25,9 @@ pub(super) struct Lines {
 pub(crate) struct Plan {
     pub(crate) sinks: Vec<Arc<SinkQueue>>,
     pub(crate) routes: Routes,
-    /// Fields whose values travel beside the lines.
+    /// What of an event travels beside its line: names, and how to find it.
     pub(crate) columns: Arc<[String]>,
+    pub(crate) cells: Box<[Column]>,
 }
 
 /// Hands lines on and counts them; one worker's.
@@ -49,15 +52,12 @@ impl Lines {
         if !plan.routes.is_trivial() {
             self.masks.push(plan.routes.mask(event));
         }
-        for (column, field) in plan.columns.iter().enumerate() {
-            match event.get(field) {
+        for (column, cell) in plan.cells.iter().enumerate() {
+            match cell.get(event, &mut self.scratch) {
                 Some(Value::Str(text)) => self.batch.set_cell(column, text),
                 Some(value) if write_value(&value, &mut self.cell) => self.batch.set_cell(column, &self.cell),
                 // Null is no label.
-                Some(_) => {}
-                // Not a field, but something to tell streams apart by.
-                None if field == "logger" => self.batch.set_cell(column, event.logger()),
-                None => {}
+                Some(_) | None => {}
             }
         }
     }

@@ -111,6 +111,7 @@ impl FusedWorker {
         if round == Round::Carried {
             // What is consumed has its fate and lies in the queues.
             road.finish.settle();
+            road.filtering.settle();
             self.lanes.release();
         }
         road.release_held(false);

@@ -1,5 +1,7 @@
 //! `first_occurrence`: keeps the first event of each kind in a window of time.
 
+use std::borrow::Cow;
+
 use logwheel_core::{Enrichment, Filter, Health, StageError, Verdict};
 
 use super::event_time::EventTime;
@@ -113,7 +115,7 @@ impl FirstOccurrenceBuilder {
         Ok(FirstOccurrence {
             keys: KeyHasher::new(parse_paths("key_fields", &self.key_fields)?),
             window: window_nanos("window_seconds", self.window_seconds)?,
-            seen: KeyTable::new("first_occurrence", self.max_keys),
+            seen: KeyTable::new(self.max_keys),
             subsequent_sample_rate: self.subsequent_sample_rate,
             time: EventTime::default(),
             random: Random::new(self.seed),
@@ -139,12 +141,16 @@ impl Filter for FirstOccurrence {
         }
         let window = self.window;
         self.seen.forget(|first| now - first >= window);
-        self.seen.insert(key, now)?;
+        self.seen.insert(key, now);
         Ok(Verdict::Keep)
     }
 
     fn health(&self) -> Health {
         self.seen.health()
+    }
+
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        self.seen.notice()
     }
 }
 
@@ -205,11 +211,12 @@ mod tests {
     fn story_5_3_first_occurrence_forgets_the_least_recently_used_key() {
         let mut filter = FirstOccurrence::builder().max_keys(2).build().unwrap();
         for (message, expected) in [("a", true), ("b", true), ("a", false), ("c", true), ("a", false), ("b", true)] {
-            // At the ninth tenth of its keys it warns, and cannot decide: such an event is kept.
             assert_eq!(keeps(&mut filter, &at(message, 0.0)), expected, "{message}");
         }
         assert_eq!(filter.keys_tracked().get(), 2.0);
         assert!(!filter.health().is_healthy());
+        assert!(filter.notice().is_some_and(|warning| warning.contains("max_keys = 2")));
+        assert_eq!(filter.notice(), None, "it was said");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! A bounded table of what a filter remembers by key.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use hashlink::LinkedHashMap;
-use logwheel_core::{Event, Health, StageError, Value};
+use logwheel_core::{Event, Health, Value};
 
 use crate::Reading;
 use crate::option::{InvalidOption, require};
@@ -131,17 +132,19 @@ pub(crate) fn ordered_map<V>(max_keys: usize) -> OrderedMap<V> {
 /// What is remembered by key: the least recently used key is forgotten when there are too many.
 #[derive(Debug)]
 pub(crate) struct KeyTable<V> {
-    filter: &'static str,
     /// The least recently used key comes first.
     entries: OrderedMap<V>,
     max_keys: usize,
     warned: bool,
+    /// A warning that was not fetched yet: so many keys.
+    warning: Option<usize>,
     tracked: Reading,
 }
 
 impl<V> KeyTable<V> {
-    pub(crate) fn new(filter: &'static str, max_keys: usize) -> Self {
-        Self { filter, entries: ordered_map(max_keys), max_keys, warned: false, tracked: Reading::default() }
+    pub(crate) fn new(max_keys: usize) -> Self {
+        let entries = ordered_map(max_keys);
+        Self { entries, max_keys, warned: false, warning: None, tracked: Reading::default() }
     }
 
     /// What is remembered of a key, which becomes the most recently used one.
@@ -150,25 +153,26 @@ impl<V> KeyTable<V> {
     }
 
     /// Remembers a key.
-    ///
-    /// # Errors
-    /// Once, when the table is 90 % full, and again after it was less than 80 % full: a warning for
-    /// diagnostics. The key is remembered all the same.
-    pub(crate) fn insert(&mut self, key: u64, value: V) -> Result<(), StageError> {
+    pub(crate) fn insert(&mut self, key: u64, value: V) {
         if self.entries.len() >= self.max_keys && !self.entries.contains_key(&key) {
             self.entries.pop_front();
         }
         self.entries.insert(key, value);
-        self.tracked.set(self.entries.len() as f64);
-        let (tracked, max_keys) = (self.entries.len(), self.max_keys);
-        if self.warned || tracked * 10 < max_keys * 9 {
-            return Ok(());
+        let tracked = self.entries.len();
+        self.tracked.set(tracked as f64);
+        if !self.warned && tracked * 10 >= self.max_keys * 9 {
+            (self.warned, self.warning) = (true, Some(tracked));
         }
-        self.warned = true;
-        Err(StageError::new(format!(
-            "{} remembers {tracked} keys of at most {max_keys}: soon the least recently used ones are forgotten",
-            self.filter
-        )))
+    }
+
+    /// A warning for diagnostics: once when the table is 90 % full, and again after it was less than
+    /// 80 % full.
+    pub(crate) fn notice(&mut self) -> Option<Cow<'static, str>> {
+        let (tracked, max_keys) = (self.warning.take()?, self.max_keys);
+        let text = format!(
+            "remembers {tracked} keys of at most max_keys = {max_keys}: soon the least recently used ones are forgotten"
+        );
+        Some(text.into())
     }
 
     /// Forgets up to two of the least recently used keys, as far as they are of no more use. Done
@@ -266,9 +270,15 @@ mod tests {
 
     #[test]
     fn the_warning_comes_once_at_90_percent_and_again_after_less_than_80() {
-        let mut table = KeyTable::new("test", 100);
+        let mut table = KeyTable::new(100);
         let warnings = |table: &mut KeyTable<u64>, keys: std::ops::Range<u64>| {
-            keys.filter(|key| table.insert(*key, *key).is_err()).collect::<Vec<_>>()
+            let warns = |key: &u64| {
+                table.insert(*key, *key);
+                let warning = table.notice();
+                assert_eq!(table.notice(), None, "said once");
+                warning.is_some()
+            };
+            keys.filter(warns).collect::<Vec<_>>()
         };
         assert_eq!(warnings(&mut table, 0..90), [89]);
         assert!(table.health().is_healthy());
@@ -285,8 +295,8 @@ mod tests {
 
     #[test]
     fn only_the_oldest_keys_are_forgotten_and_only_if_useless() {
-        let mut table = KeyTable::new("test", 10);
-        (0..5).for_each(|key| table.insert(key, key).unwrap());
+        let mut table = KeyTable::new(10);
+        (0..5).for_each(|key| table.insert(key, key));
         table.get_mut(0);
         table.forget(|value| *value != 2);
         assert!(table.get_mut(1).is_none() && table.get_mut(0).is_some());
@@ -298,11 +308,11 @@ mod tests {
         fn a_table_never_exceeds_its_bound_and_keeps_the_most_recent(
             max_keys in 1usize..8, keys in prop::collection::vec(0u64..16, 1..100)
         ) {
-            let mut table = KeyTable::new("test", max_keys);
+            let mut table = KeyTable::new(max_keys);
             let mut model: Vec<u64> = Vec::new();
             for key in keys {
                 prop_assert_eq!(table.get_mut(key).is_some(), model.contains(&key));
-                let _ = table.insert(key, ());
+                table.insert(key, ());
                 model.retain(|other| *other != key);
                 model.push(key);
                 if model.len() > max_keys {

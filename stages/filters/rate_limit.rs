@@ -1,5 +1,7 @@
 //! `rate_limit`: bounds how many events pass, in all or for each key.
 
+use std::borrow::Cow;
+
 use logwheel_core::{Enrichment, Filter, Health, StageError, Verdict};
 
 use super::event_time::EventTime;
@@ -24,9 +26,8 @@ use crate::{InvalidOption, Reading};
 /// whoever can make up more keys than that gets a fresh bucket for each. Choose a key that callers
 /// cannot choose, or a global limit behind this one.
 ///
-/// At 90 % of `max_keys` the filter warns, once until less than 80 % are in use: it answers with an
-/// error for that event, which goes to diagnostics and is counted, and the event is kept, as it
-/// would be in any case. Above 90 % its health is bad.
+/// At 90 % of `max_keys` the filter warns, once until less than 80 % are in use. Above 90 % its health
+/// is bad.
 ///
 /// ```
 /// use logwheel_stages::{OverflowAction, RateLimit};
@@ -183,7 +184,7 @@ impl RateLimitBuilder {
             None => Buckets::Global(refill.full(0)),
             Some(path) => {
                 let keys = KeyHasher::new(parse_paths("key_field", &[path])?);
-                Buckets::ByKey(keys, KeyTable::new("rate_limit", max_keys))
+                Buckets::ByKey(keys, KeyTable::new(max_keys))
             }
         };
         Ok(RateLimit { refill, overflow_action, time: EventTime::default(), buckets })
@@ -208,7 +209,7 @@ impl Filter for RateLimit {
                         table.forget(|bucket| refill.tokens(bucket, now) >= refill.capacity);
                         let mut bucket = refill.full(now);
                         refill.take(&mut bucket, now);
-                        table.insert(key, bucket)?;
+                        table.insert(key, bucket);
                         true
                     }
                 }
@@ -228,6 +229,13 @@ impl Filter for RateLimit {
         match &self.buckets {
             Buckets::Global(_) => Health::Healthy,
             Buckets::ByKey(_, table) => table.health(),
+        }
+    }
+
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        match &mut self.buckets {
+            Buckets::Global(_) => None,
+            Buckets::ByKey(_, table) => table.notice(),
         }
     }
 }
@@ -293,12 +301,16 @@ mod tests {
     #[test]
     fn story_5_3_rate_limit_warns_at_90_percent_of_its_keys_and_is_unhealthy_above() {
         let mut filter = per_user().max_keys(10).build().unwrap();
-        let mut warns =
-            |id: u64, seconds: f64| user(id, seconds).open(|event| filter.filter(&mut Enrichment::new(event)).is_err());
-        let warnings: Vec<u64> = (0..10).filter(|id| warns(*id, 0.0)).collect();
-        assert_eq!(warnings, [8]);
+        let mut warns = |id, seconds| {
+            assert!(keeps(&mut filter, &user(id, seconds)));
+            filter.notice()
+        };
+        let warnings: Vec<_> = (0..10).filter_map(|id| Some((id, warns(id, 0.0)?))).collect();
+        let [(8, warning)] = &warnings[..] else { panic!("{warnings:?}") };
+        assert!(warning.starts_with("remembers 9 keys of at most max_keys = 10"), "{warning}");
         let mut warns_again = |id, seconds| {
-            let warns = user(id, seconds).open(|event| filter.filter(&mut Enrichment::new(event)).is_err());
+            assert!(keeps(&mut filter, &user(id, seconds)), "a warning costs no event its verdict");
+            let warns = filter.notice().is_some();
             (warns, filter.health().is_healthy(), filter.keys_tracked().get())
         };
         assert_eq!(warns_again(10, 0.0), (false, false, 10.0));
@@ -306,9 +318,8 @@ mod tests {
         assert_eq!(warns_again(11, 10.0), (false, true, 9.0));
         assert_eq!(warns_again(12, 10.0), (false, true, 8.0));
         assert_eq!(warns_again(13, 10.0), (false, true, 7.0));
-        for id in 20..27 {
-            warns_again(id, 10.0);
-        }
+        let warnings: Vec<u64> = (20..40).filter(|id| warns_again(*id, 10.0).0).collect();
+        assert_eq!(warnings, [25], "armed again");
         assert!(filter.keys_tracked().get() <= 10.0);
     }
 

@@ -1,5 +1,6 @@
 //! `size_guard`: no line longer than its destination takes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +16,8 @@ use shrink::Shrinker;
 ///
 /// A line of at most [`max_bytes`](SizeGuardBuilder::max_bytes) goes on as it is: it is neither read
 /// nor copied. What happens to a longer one is the [`action`](SizeGuardBuilder::action); each is
-/// counted, see [`counts`](Self::counts).
+/// counted, see [`counts`](Self::counts), and diagnostics tell the size of the last one, the limit and the
+/// action.
 ///
 /// # What is given up, in this order
 ///
@@ -76,6 +78,15 @@ pub struct SizeGuard {
     options: SizeGuardBuilder,
     counts: SizeGuardCounts,
     shrinker: Shrinker,
+    unsaid: Unsaid,
+}
+
+/// What was too long since somebody asked.
+#[derive(Debug, Default)]
+struct Unsaid {
+    lines: u64,
+    /// The size of the last one.
+    size: usize,
 }
 
 /// What [`SizeGuard`] does with a line that is too long.
@@ -150,7 +161,7 @@ impl SizeGuard {
     }
 
     fn with(options: SizeGuardBuilder) -> Self {
-        Self { options, counts: SizeGuardCounts::default(), shrinker: Shrinker::default() }
+        Self { options, counts: SizeGuardCounts::default(), shrinker: Shrinker::default(), unsaid: Unsaid::default() }
     }
 
     fn truncate(&mut self, line: &[u8], out: &mut Vec<u8>) {
@@ -253,6 +264,7 @@ impl Processor for SizeGuard {
         if line.len() <= self.options.max_bytes {
             return Ok(Processed::Unchanged);
         }
+        self.unsaid = Unsaid { lines: self.unsaid.lines + 1, size: line.len() };
         let counters = &self.counts.0;
         match self.options.action {
             SizeAction::Truncate => {
@@ -281,6 +293,20 @@ impl Processor for SizeGuard {
                 Ok(Processed::Unchanged)
             }
         }
+    }
+
+    fn notice(&mut self) -> Option<Cow<'static, str>> {
+        if self.unsaid.lines == 0 {
+            return None;
+        }
+        let Unsaid { lines, size } = std::mem::take(&mut self.unsaid);
+        let limit = self.options.max_bytes;
+        let action = match self.options.action {
+            SizeAction::Truncate => "truncated",
+            SizeAction::Drop => "dropped",
+            SizeAction::Warn => "passed on as they are",
+        };
+        Some(format!("lines longer than max_bytes = {limit}: {lines}, the last one of {size} bytes; {action}").into())
     }
 }
 

@@ -15,9 +15,11 @@ pub(super) fn build(options: &mut Options<'_>) -> Result<Box<dyn Sink>, Reported
     let compression = options.choice("compression", HttpCompression::None, &compressions);
     let signature = signature(options);
     let idempotency_header = options.optional_text("idempotency_header");
+    let bisect_refused = options.flag("bisect_refused", true);
     let connection = Connection::read(options);
 
     let sink = HttpSink::builder(endpoint?).format(format).wrapper_key(wrapper_key).compression(compression);
+    let sink = sink.bisect_refused(bisect_refused);
     let sink = given(sink, signature?, |sink, signature| sink.signature(signature));
     let sink = given(sink, idempotency_header, |sink, name| sink.idempotency_header(name));
     let sink = connect!(sink, connection).build();

@@ -87,7 +87,7 @@ fn each_answer_has_its_meaning() {
         (PutLogEvents, 400, "UnknownOperationException", "", "fatal refused"),
         (PutLogEvents, 301, "", "", "fatal refused"),
     ] {
-        let meaning = classify(call, &service(status, code, message), &[]);
+        let meaning = classify(call, &service(status, code, message), &Secrets::default());
         assert_eq!(word(&meaning), expected, "{call:?} {status} {code} {message}");
         let text = detail(&meaning);
         let is_success = matches!(meaning, Meaning::Exists | Meaning::AlreadyAccepted);
@@ -110,14 +110,14 @@ fn no_answer_has_its_meaning_too() {
         (Trouble::NoCredentials("the chain is empty".to_owned()), "credentials, retry no_credentials"),
         (Trouble::Unbuilt("no endpoint".to_owned()), "fatal request"),
     ] {
-        assert_eq!(word(&classify(Call::PutLogEvents, &trouble, &[])), expected, "{trouble:?}");
+        assert_eq!(word(&classify(Call::PutLogEvents, &trouble, &Secrets::default())), expected, "{trouble:?}");
     }
 }
 
 #[test]
 fn access_denied_names_the_missing_action() {
     for call in [Call::CreateLogGroup, Call::CreateLogStream, Call::PutLogEvents] {
-        let text = detail(&classify(call, &service(400, "AccessDeniedException", "no"), &[]));
+        let text = detail(&classify(call, &service(400, "AccessDeniedException", "no"), &Secrets::default()));
         assert!(text.contains(&format!("logs:{call:?} is not allowed")), "{text}");
     }
 }
@@ -130,7 +130,7 @@ fn what_the_service_asks_for_is_passed_on() {
         after: Some(Duration::from_secs(3)),
         ..ServiceError::default()
     };
-    let meaning = classify(Call::PutLogEvents, &Trouble::Service(error), &[]);
+    let meaning = classify(Call::PutLogEvents, &Trouble::Service(error), &Secrets::default());
     let Meaning::Failed(DeliveryError::Retry { after, .. }) = meaning else { panic!("{meaning:?}") };
     assert_eq!(after, Some(Duration::from_secs(3)));
 
@@ -140,13 +140,14 @@ fn what_the_service_asks_for_is_passed_on() {
         expected_token: Some("495".to_owned()),
         ..ServiceError::default()
     };
-    let meaning = classify(Call::PutLogEvents, &Trouble::Service(error), &[]);
+    let meaning = classify(Call::PutLogEvents, &Trouble::Service(error), &Secrets::default());
     assert_eq!(word(&meaning), r#"token Some("495"), retry sequence_token"#);
 }
 
 #[test]
 fn texts_are_short_one_line_and_without_secrets() {
-    let secrets = ["wJalrXUtnFEMI".to_owned(), "AKIDEXAMPLE".to_owned()];
+    let secrets = Secrets::default();
+    secrets.learn(["wJalrXUtnFEMI", "AKIDEXAMPLE"]);
     let message = format!("key AKIDEXAMPLE\tsecret wJalrXUtnFEMI {}", "é".repeat(500));
     let text = detail(&classify(Call::PutLogEvents, &service(400, "Odd", &message), &secrets));
     assert!(text.contains("key *** secret *** é"), "{text}");
@@ -155,7 +156,8 @@ fn texts_are_short_one_line_and_without_secrets() {
     // What AWS answers to a wrong signature quotes the whole request.
     let message = "The request signature we calculated does not match. The Canonical String for this request should \
                    have been\n'POST\nx-amz-security-token:IQoJb3JpZ2lu'";
-    let text = detail(&classify(Call::PutLogEvents, &service(403, "InvalidSignatureException", message), &[]));
+    let text =
+        detail(&classify(Call::PutLogEvents, &service(403, "InvalidSignatureException", message), &Secrets::default()));
     assert!(text.contains("does not match") && !text.contains("Canonical") && !text.contains("IQoJ"), "{text}");
     assert!(!text.contains('\n'));
 }

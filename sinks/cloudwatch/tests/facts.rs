@@ -14,7 +14,7 @@ fn the_largest_message_is_1_048_550_bytes_and_a_larger_one_costs_only_itself() {
     let result = sink(&service).deliver(&batch(entries));
     let Err(DeliveryError::Reject { refused, reason, detail }) = result else { panic!("{result:?}") };
     assert_eq!((refused, reason), (Refused::Entries(vec![1]), "too_large"));
-    assert!(detail.contains("`max_event_bytes` (1048550)"), "{detail}");
+    assert_eq!(detail, "1 longer than `max_event_bytes` (1048550)");
     assert_eq!(service.stored(), ["small".to_owned(), largest]);
 }
 
@@ -109,13 +109,13 @@ fn old_now_and_new_in_one_batch_each_count_for_what_they_are() {
     let service = CloudWatch::new();
     service.state().retention = Some(Duration::from_secs(10 * 24 * 3_600));
     let now = now();
-    // In no order, so that halves are mixed too.
+    // In no order.
     let kinds = [0, 3 * HOUR, -15 * DAY, -11 * DAY, 0, -15 * DAY, 4 * HOUR, 0, -15 * DAY];
     let entries = (0..90_usize).map(|n| (now + kinds[n % 9], format!("{n}")));
     let mut books = deliver(&mut sink(&service), batch(entries));
     books.rejected.sort_unstable();
     assert_eq!(books.rejected, [("expired", 10), ("too_new", 20), ("too_old", 30)]);
-    assert_eq!((books.delivered, books.retries.len()), (30, 0));
+    assert_eq!((books.delivered, books.retries.len(), books.splits), (30, 0, 0));
     assert_eq!(service.stored().len(), 30);
     // What the parts are is known from the answers; nothing is sent to find out.
     assert_eq!(service.puts().iter().sum::<usize>(), 90);
@@ -157,6 +157,7 @@ fn a_put_to_what_was_deleted_creates_it_and_sends_the_same_batch_again() {
     let service = CloudWatch::new();
     let mut sink = sink(&service);
     deliver(&mut sink, numbered(1));
+    assert_eq!(sink.notice(), None, "to create what was never there is no news");
     service.state().delete_all();
     let books = deliver(&mut sink, numbered(3));
     assert_eq!((books.delivered, books.retries.len()), (3, 0));
@@ -165,6 +166,9 @@ fn a_put_to_what_was_deleted_creates_it_and_sends_the_same_batch_again() {
         service.calls()[4..],
         ["PutLogEvents", "CreateLogStream", "CreateLogGroup", "CreateLogStream", "PutLogEvents"]
     );
+    let notice = sink.notice().unwrap();
+    assert_eq!(notice, r#"log group "/test/group" or log stream "stream" was not found and was created again"#);
+    assert_eq!(sink.notice(), None);
 }
 
 #[test]

@@ -81,6 +81,6 @@ fn a_signature_that_comes_back_is_not_shown() {
     };
     let server = Server::answering([], echo);
     let mut sink = sink(&server).signature(HttpSignature::new("k")).build().unwrap();
-    let error = sink.deliver(&events()).unwrap_err().to_string();
+    let error = sink.deliver(&batch(&["{}"])).unwrap_err().to_string();
     assert!(error.ends_with("bad signature ***"), "{error}");
 }

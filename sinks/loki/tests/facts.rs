@@ -57,7 +57,7 @@ fn fact_02_a_refusal_is_partial_and_costs_only_the_refused() {
         let mut sink = builder(&double).format(format).build().unwrap();
         let mixed = batch([(now + DAY, "too new"), (now, "good"), (now - 8 * DAY, "too old"), (now - 1, "good too")]);
         let (refused, _) = refused(sink.deliver(&mixed));
-        assert_eq!(refused, Refused::Entries(vec![0, 2]));
+        assert_eq!(refused, Refused::ByReason(vec![(0, "too_new"), (2, "too_old")]));
         assert_eq!(double.lines(), ["good too", "good"]);
         assert!(sink.health().is_healthy());
     }
@@ -155,6 +155,9 @@ fn fact_06_no_request_grows_past_what_loki_takes_in_one_message() {
         let double = Double::new(Limits { message: 300_000, ..Limits::default() });
         let mut sink = builder(&double).format(format).build().unwrap();
         sink.deliver(&numbered(now, 40, 20_000)).unwrap();
+        let notice = sink.notice().unwrap();
+        assert!(notice.starts_with("Loki does not take requests of max_request_bytes = 2097152: from"), "{notice}");
+        assert_eq!(sink.notice(), None);
         let first = double.server.received().len();
         sink.deliver(&numbered(now - SECOND, 40, 20_000)).unwrap();
         let second = double.server.received().len() - first;

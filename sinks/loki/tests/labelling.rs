@@ -98,6 +98,10 @@ fn a_label_with_too_many_values_moves_to_the_metadata_and_no_line_is_lost() {
         assert_eq!(handle.moved_labels().is_empty(), batch < 2, "after {} values", (batch + 1) * 10);
     }
     assert_eq!(handle.moved_labels(), ["user"]);
+    // Whichever instance is asked first tells.
+    let notice = sink.replicate().unwrap().notice().unwrap();
+    assert!(notice.starts_with("label \"user\" has too many values: from now on"), "{notice}");
+    assert_eq!(sink.notice(), None);
     assert!(format!("{handle:?}").contains("user"));
     let streams = double.streams();
     assert_eq!(streams.len(), 21);

@@ -26,9 +26,10 @@ fn each_kind_of_refusal_costs_its_entries_and_is_counted_by_its_reason() {
         // All of them, of several kinds at once.
         let mut sink = builder().line_limit(262_144).build().unwrap();
         let error = sink.deliver(&batch([(now - 9 * DAY, "i"), (now + DAY, "j"), (now + DAY, "k"), (now, &long)]));
-        let Err(DeliveryError::Reject { refused: Refused::All, reason: "too_new", detail }) = error else {
+        let Err(DeliveryError::Reject { refused: Refused::ByReason(refused), detail, .. }) = error else {
             panic!("{error:?}")
         };
+        assert_eq!(refused, [(0, "too_old"), (1, "too_new"), (2, "too_new"), (3, "line_too_long")]);
         assert!(detail.starts_with("1 line_too_long, 2 too_new, 1 too_old; answer 400 from http://"), "{detail}");
     }
 }
@@ -168,6 +169,8 @@ fn long_lines_are_rejected_or_cut_as_chosen() {
         let mut sink = builder.build().unwrap();
         sink.deliver(&events()).unwrap();
         assert_eq!(sink.handle().truncated(), 1);
+        assert_eq!(sink.notice().as_deref(), Some("1 lines were cut at line_limit = 100"));
+        assert_eq!(sink.notice(), None);
         let cut = double.lines().into_iter().find(|line| line != "short").unwrap();
         assert_eq!(cut, "é".repeat(43) + "...[truncated]");
     }

@@ -99,10 +99,17 @@ impl Encoding {
         Ok(())
     }
 
-    /// Between rounds: passes on what the encoder counted, lets go of unusual memory.
+    /// Between rounds: passes on what the encoder counted and what the stages have to say, lets go
+    /// of unusual memory.
     pub(in crate::workers) fn settle(&mut self) {
         self.encoder.trim(super::KEEP_BYTES);
         self.reporter.counts.encoded(self.encoder.counts());
+        for (position, enricher) in self.enrichers.iter_mut().enumerate() {
+            self.reporter.listen(position, || enricher.with(|enricher| enricher.notice()));
+        }
+        for (index, (redactor, _)) in self.redactors.iter_mut().enumerate() {
+            self.reporter.listen(self.enrichers.len() + index, || redactor.with(|redactor| redactor.notice()));
+        }
     }
 
     pub(in crate::workers) fn stop(&mut self) {

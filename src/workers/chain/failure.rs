@@ -1,6 +1,7 @@
 //! What is counted and said when a stage fails.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use logwheel_core::StageError;
@@ -47,6 +48,29 @@ impl Reporter {
             Failure::Error(error) => format!("failed on an event: {error}"),
             Failure::Panic(panic) => format!("panicked on an event: {}", panic_text(&**panic)),
         });
+    }
+
+    /// Between rounds: what the stage at `position` of the part has to say.
+    #[inline]
+    pub(super) fn listen(&self, position: usize, notice: impl FnOnce() -> Option<Cow<'static, str>>) {
+        match catch_unwind(AssertUnwindSafe(notice)) {
+            Ok(None) => {}
+            said => self.told(self.first + position, said),
+        }
+    }
+
+    #[cold]
+    fn told(&self, stage: usize, said: std::thread::Result<Option<Cow<'static, str>>>) {
+        let name = &self.names[stage].0;
+        match said {
+            Ok(text) => self.diagnostics.report(Severity::Warning, name, || text.unwrap_or_default().into_owned()),
+            Err(panic) => {
+                self.counts.stage_panic(stage);
+                self.diagnostics.report(Severity::Warning, name, || {
+                    format!("panicked while asked for a notice: {}", panic_text(&*panic))
+                });
+            }
+        }
     }
 
     /// Stops the stage at `position` of the part.

@@ -98,6 +98,13 @@ impl Filtering {
         }
     }
 
+    /// Between rounds: what the filters have to say.
+    pub(in crate::workers) fn settle(&mut self) {
+        for (position, filter) in self.filters.iter_mut().enumerate() {
+            self.reporter.listen(position, || filter.with(|filter| filter.notice()));
+        }
+    }
+
     /// Whether any filter ever holds an event back.
     pub(in crate::workers) fn holds(&self) -> bool {
         !self.holding.is_empty()

@@ -109,6 +109,7 @@ impl FilterWorker {
         if round == Round::Carried {
             let taken = self.lanes.lanes().iter().map(|lane| lane.carried).enumerate();
             tray.taken.extend(taken.filter(|(_, slots)| *slots > 0));
+            self.gate.filtering.settle();
             self.lanes.release();
         }
         round
