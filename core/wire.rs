@@ -131,14 +131,16 @@ fn put_text<O: Out>(out: &mut O, tag: u8, text: &[u8]) {
 
 /// The bytes that [`encode_named`] writes.
 #[must_use]
+#[inline]
 pub fn named_len(name: &str, value: &Value<'_>) -> usize {
     2 + name.len().min(MAX_NAME) + value.encoded_len()
 }
 
 /// Writes a field with its name.
+#[inline]
 pub fn encode_named<O: Out>(name: &str, value: &Value<'_>, out: &mut O) {
-    let name = name.get(..name.floor_char_boundary(MAX_NAME)).unwrap_or_default();
-    out.put(&(name.len() as u16).to_le_bytes());
+    let name = if name.len() > MAX_NAME { name.split_at(name.floor_char_boundary(MAX_NAME)).0 } else { name };
+    out.put_array((name.len() as u16).to_le_bytes());
     out.put(name.as_bytes());
     value.encode(out);
 }

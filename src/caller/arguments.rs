@@ -125,11 +125,12 @@ pub(super) struct Named<'a> {
 
 impl Arguments for Named<'_> {
     fn encoded_len(&self) -> usize {
-        self.capped_len(usize::MAX)
+        self.message.encoded_len() + self.fields.iter().map(|(name, value)| named_len(name, value)).sum::<usize>()
     }
 
     fn encode<O: Out>(&self, out: &mut O) {
-        self.encode_capped(usize::MAX, out);
+        self.message.encode(out);
+        self.fields.iter().for_each(|(name, value)| encode_named(name, value, out));
     }
 
     fn capped_len(&self, cap: usize) -> usize {

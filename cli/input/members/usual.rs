@@ -66,7 +66,7 @@ impl<'a> Scan<'a> {
     fn plain_text(&mut self) -> Option<&'a str> {
         self.pass(b'"')?;
         let rest = &self.line.as_bytes()[self.at..];
-        let len = rest.iter().position(|byte| ENDS_PLAIN[usize::from(*byte)])?;
+        let len = plain_len(rest)?;
         if rest[len] != b'"' {
             return None;
         }
@@ -111,18 +111,27 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Bytes at which a text without escapes cannot go on: its end, an escape, a control character.
-static ENDS_PLAIN: [bool; 256] = {
-    let mut ends = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        ends[byte] = true;
-        byte += 1;
+/// Where a text without escapes cannot go on, if anywhere: at its end, an escape, a control
+/// character. Looks at eight bytes at a time.
+#[inline]
+fn plain_len(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The top bit of each byte that is below `limit`, if no lower byte is, too: the first one counts.
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & TOPS;
+    let mut at = 0;
+    while let Some(chunk) = bytes[at..].first_chunk() {
+        let word = u64::from_le_bytes(*chunk);
+        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        let found = below(word, 0x20) | is(b'"') | is(b'\\');
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
     }
-    ends[b'"' as usize] = true;
-    ends[b'\\' as usize] = true;
-    ends
-};
+    let rest = bytes[at..].iter().position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'));
+    rest.map(|len| at + len)
+}
 
 /// How long the number is with which the bytes begin; `None` if it is none.
 #[inline]
