@@ -1,7 +1,6 @@
 //! The project's chores: `cargo xtask help` lists them.
 #![forbid(unsafe_code)]
 
-mod agents;
 mod fuzz;
 mod loom;
 mod servers;
@@ -17,8 +16,6 @@ Usage: cargo xtask <command>
 
   test                         format, lints, tests, lean build, docs, fuzz replay; stops at the first failure
   bench [arguments…]           the benches of the package logwheel; the arguments go to them
-  bench agents [--events N] [--runs N] [--fluent-bit PATH]
-                               a file of JSON lines to HTTP and Loki: CPU seconds of `logwheel run` and Fluent Bit
   fuzz <target> [--seconds N]  a fuzz target on nightly, for 60 seconds by default
   loom [--mutants]             the models of the protocols between threads; or that each fails on wrong code
   servers                      the tests against moto, which is installed under target/ with Python
@@ -31,7 +28,6 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
         ["test"] => test(),
-        ["bench", "agents", arguments @ ..] => agents::run(arguments),
         ["bench", arguments @ ..] => bench(arguments),
         ["fuzz", arguments @ ..] => fuzz::run(arguments),
         ["loom", arguments @ ..] => loom::run(arguments),
