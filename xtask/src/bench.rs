@@ -4,7 +4,7 @@ mod budgets;
 mod estimates;
 pub mod instructions;
 mod suites;
-mod table;
+pub mod table;
 
 use crate::agents;
 use crate::step::{Failure, Step, target_dir};
