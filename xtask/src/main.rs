@@ -1,6 +1,8 @@
 //! The project's chores: `cargo xtask help` lists them.
 #![forbid(unsafe_code)]
 
+mod agents;
+mod bench;
 mod fuzz;
 mod loom;
 mod servers;
@@ -15,7 +17,12 @@ const USAGE: &str = "\
 Usage: cargo xtask <command>
 
   test                         format, lints, tests, lean build, docs, fuzz replay; stops at the first failure
-  bench [arguments…]           the benches of the package logwheel; the arguments go to them
+  bench [SUITE…] [--save NAME] [--against NAME] [-- arguments…]
+                               the benches, all by default: saves a baseline, reports changes against one
+  bench instructions [--save]  instructions of the hot path against their budgets (needs valgrind); or new budgets
+  bench peers [arguments…]     logwheel beside other libraries; charts go to docs/bench
+  bench agents [--events N] [--fluent-bit PATH]
+                               a file through a filter to HTTP and Loki: logwheel beside Fluent Bit
   fuzz <target> [--seconds N]  a fuzz target on nightly, for 60 seconds by default
   loom [--mutants]             the models of the protocols between threads; or that each fails on wrong code
   servers                      the tests against moto, which is installed under target/ with Python
@@ -28,7 +35,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
         ["test"] => test(),
-        ["bench", arguments @ ..] => bench(arguments),
+        ["bench", arguments @ ..] => bench::run(arguments),
         ["fuzz", arguments @ ..] => fuzz::run(arguments),
         ["loom", arguments @ ..] => loom::run(arguments),
         ["servers"] => servers::run(),
@@ -68,6 +75,7 @@ fn test() -> Result<(), Failure> {
         // A workspace of its own, which would otherwise compile every dependency once more.
         Step::cargo("test --manifest-path fuzz/Cargo.toml").arg("--target-dir").arg(&step::target_dir()).run()?;
     }
+    bench::instructions::check()?;
     println!("xtask: all steps passed");
     Ok(())
 }
@@ -84,8 +92,4 @@ fn topologies() -> Result<(), Failure> {
         if wait == "busy_spin" { step.arg("--").arg("--test-threads=1") } else { step }.run()?;
     }
     Ok(())
-}
-
-fn bench(arguments: &[&str]) -> Result<(), Failure> {
-    arguments.iter().fold(Step::cargo("bench -p logwheel --"), |step, argument| step.arg(argument)).run()
 }

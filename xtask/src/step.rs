@@ -12,6 +12,7 @@ pub struct Step {
 }
 
 /// Why a task ended.
+#[derive(Debug)]
 pub struct Failure {
     message: String,
     code: u8,
@@ -57,6 +58,23 @@ impl Step {
             Some(code) => Err(failure(format!("failed with exit code {code}"), u8::try_from(code).unwrap_or(1))),
             None => Err(failure(format!("was ended: {status}"), 1)),
         }
+    }
+
+    /// As [`Step::run`], and gives back what the command wrote to its standard output.
+    pub fn output(self) -> Result<String, Failure> {
+        println!("$ {}", self.shown);
+        self.quiet_output()
+    }
+
+    /// As [`Step::output`], without printing the command.
+    pub fn quiet_output(mut self) -> Result<String, Failure> {
+        let failure = |problem: String| Failure::new(format!("`{}` {problem}", self.shown));
+        let output = self.command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+        let output = output.map_err(|error| failure(format!("did not start: {error}")))?;
+        if !output.status.success() {
+            return Err(failure(format!("failed: {}", output.status)));
+        }
+        String::from_utf8(output.stdout).map_err(|_| failure("wrote what is no text".to_owned()))
     }
 
     /// Runs the command without a sign of it, and says whether it succeeded.
