@@ -149,7 +149,7 @@ impl<'m> Said<'m> {
         match (role, &member.value) {
             (Role::Time, value) => {
                 let time = match value {
-                    Parsed::Text(text) => times.from_text(text),
+                    Parsed::Text(text) => times.read(text),
                     Parsed::Plain(Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Json(_)) => {
                         time::from_number(member.source)
                     }

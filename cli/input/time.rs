@@ -21,8 +21,8 @@ pub(super) struct Times {
 const SECOND: usize = 19;
 
 impl Times {
-    /// As the function of this name.
-    pub(super) fn from_text(&mut self, text: &str) -> Option<SystemTime> {
+    /// As [`from_text`].
+    pub(super) fn read(&mut self, text: &str) -> Option<SystemTime> {
         let fraction = text.split_at_checked(SECOND).and_then(|(second, rest)| Some((second, utc_fraction(rest)?)));
         if let Some((second, nanos)) = fraction
             && second == self.second
@@ -160,7 +160,7 @@ mod tests {
                 let time = Timestamp::from_second(second as i64).unwrap().strftime("%Y-%m-%dT%H:%M:%S").to_string();
                 let fraction = format!(".{nanos:09}");
                 let text = format!("{time}{}Z", if digits == 0 { "" } else { &fraction[..=digits] });
-                prop_assert_eq!(times.from_text(&text), from_text(&text));
+                prop_assert_eq!(times.read(&text), from_text(&text));
             }
         }
 
