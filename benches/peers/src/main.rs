@@ -2,6 +2,7 @@
 //! README beside `Cargo.toml` for what is measured and how.
 
 mod chart;
+mod clock;
 mod job;
 mod lines;
 mod machine;

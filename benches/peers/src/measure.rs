@@ -9,8 +9,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use quanta::Clock;
-
+use crate::clock::Clock;
 use crate::job::{Events, Job, Latency, Outcome, Throughput, Work};
 use crate::lines;
 use crate::order::Order;
@@ -27,9 +26,7 @@ pub fn run<P: Peer>(job: &Job) -> Outcome {
 
 fn paced<P: Peer>(job: &Job, gap_ns: u64, calls: u64) -> Latency {
     let clock = Clock::new();
-    let tick_ns = clock.delta_as_nanos(0, 1 << 30) as f64 / (1 << 30) as f64;
-    let ticks = |ns: u64| (ns as f64 / tick_ns) as u64;
-    let overhead = timer_overhead(&clock, ticks(1_000));
+    let overhead = timer_overhead(&clock);
     let warm_up = calls / 20;
     let logged = (warm_up + calls) * job.threads as u64;
 
@@ -41,7 +38,7 @@ fn paced<P: Peer>(job: &Job, gap_ns: u64, calls: u64) -> Latency {
                 let (mut call, clock, barrier) = (peer.caller(), &clock, &barrier);
                 let gap = gap_ns * job.threads as u64;
                 // Threads drift against each other, so that their calls meet at all distances.
-                let pace = Pace { warm_up, calls, gap: ticks(gap + gap / 97 * index as u64) };
+                let pace = Pace { warm_up, calls, gap: clock.ticks(gap + gap / 97 * index as u64) };
                 scope.spawn(move || {
                     barrier.wait();
                     pace.measure(clock, index as u64 * (warm_up + calls), &mut call)
@@ -53,7 +50,7 @@ fn paced<P: Peer>(job: &Job, gap_ns: u64, calls: u64) -> Latency {
     let arrived = arrived(peer.finish(), job, logged, || ());
 
     samples.sort_unstable();
-    let ns = |ticks: f64| (ticks - overhead).max(0.0) * tick_ns;
+    let ns = |ticks: f64| clock.ns((ticks - overhead).max(0.0));
     let quantile = |share| ns(f64::from(percentile(&samples, share)));
     Latency {
         mean99: ns(mean99(&samples)),
@@ -61,7 +58,7 @@ fn paced<P: Peer>(job: &Job, gap_ns: u64, calls: u64) -> Latency {
         p99: quantile(0.99),
         p999: quantile(0.999),
         max: quantile(1.0),
-        overhead: overhead * tick_ns,
+        overhead: clock.ns(overhead),
         events: Events { logged, arrived },
     }
 }
@@ -80,15 +77,15 @@ impl Pace {
     fn measure(&self, clock: &Clock, first: u64, call: &mut impl FnMut(&Order)) -> Vec<u32> {
         // Written once beforehand, so that no page is missing later.
         let mut samples = vec![1; self.calls as usize];
-        let mut next = clock.raw();
+        let mut next = clock.read();
         for n in 0..self.warm_up + self.calls {
             let order = black_box(Order::nth(first + n));
-            while clock.raw() < next {
+            while clock.read() < next {
                 spin_loop();
             }
-            let begin = clock.raw();
+            let begin = clock.read();
             call(&order);
-            let end = clock.raw();
+            let end = clock.read();
             if let Some(index) = n.checked_sub(self.warm_up) {
                 samples[index as usize] = u32::try_from(end.saturating_sub(begin)).unwrap_or(u32::MAX);
             }
@@ -100,8 +97,8 @@ impl Pace {
 
 /// What the loop measures around a call that does nothing, in ticks: the mean of the fastest 99 % in
 /// the quietest of ten rounds, and so rather too little than too much.
-fn timer_overhead(clock: &Clock, gap: u64) -> f64 {
-    let pace = Pace { warm_up: 100, calls: 2_000, gap };
+fn timer_overhead(clock: &Clock) -> f64 {
+    let pace = Pace { warm_up: 100, calls: 2_000, gap: clock.ticks(1_000) };
     let rounds = (0..10).map(|_| {
         let mut samples = pace.measure(clock, 0, &mut |order| {
             black_box(order);
@@ -171,7 +168,7 @@ mod tests {
     #[test]
     fn a_slow_call_is_seen_and_the_pace_starts_anew_after_it() {
         let clock = Clock::new();
-        let (mut calls, begin) = (0, clock.raw());
+        let (mut calls, begin) = (0, clock.read());
         let samples = Pace { warm_up: 2, calls: 3, gap: 0 }.measure(&clock, 10, &mut |order| {
             assert_eq!(order.id, 10 + calls);
             if calls == 3 {
@@ -179,9 +176,9 @@ mod tests {
             }
             calls += 1;
         });
-        let took = clock.raw() - begin;
+        let took = clock.read() - begin;
         assert_eq!((calls, samples.len()), (5, 3));
-        assert!(clock.delta_as_nanos(0, u64::from(samples[1])) >= 20_000_000, "{samples:?}");
+        assert!(clock.ns(f64::from(samples[1])) >= 20e6 * 0.99, "{samples:?}");
         assert!(took >= u64::from(samples[1]));
     }
 

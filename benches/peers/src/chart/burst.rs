@@ -17,6 +17,7 @@ fn row_height(threads: usize) -> f64 {
 }
 
 type Figure = fn(&Measured, usize) -> Option<f64>;
+type Show = fn(f64) -> String;
 
 pub fn chart(results: &Results) -> Chart {
     let threads = &results.settings.threads;
@@ -33,7 +34,7 @@ pub fn chart(results: &Results) -> Chart {
     for (row, _) in peers.iter().enumerate().filter(|(row, _)| row % 2 == 0) {
         svg.rect(MARGIN, HEAD + row as f64 * height, width - 2.0 * MARGIN, height, "band");
     }
-    let panels: [(&str, Figure, fn(f64) -> String); 2] = [
+    let panels: [(&str, Figure, Show); 2] = [
         ("events a second, thousands (longer is better)", |peer, n| Some(peer.events_per_second(n)? / 1e3), grouped),
         ("CPU seconds per million events (shorter is better)", Measured::cpu_per_million, |value| {
             format!("{value:.2}")

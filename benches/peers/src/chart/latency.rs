@@ -21,7 +21,11 @@ pub fn chart(results: &Results, threads: usize) -> Chart {
 
     let of = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
     let title = format!("What a log call costs its caller, {of}");
-    titles(&mut svg, &title, "ns, logarithmic. Bars reach p50 (dark), p99 and p99.9 (faint); shorter is better.");
+    titles(
+        &mut svg,
+        &title,
+        "ns, logarithmic. Bars reach to p50 (dark), p99, and p99.9 (faint), figures beside them; shorter is better.",
+    );
 
     for (row, _) in peers.iter().enumerate().filter(|(row, _)| row % 2 == 0) {
         svg.rect(MARGIN, HEAD + row as f64 * ROW, width - 2.0 * MARGIN, ROW, "band");
@@ -44,7 +48,7 @@ pub fn chart(results: &Results, threads: usize) -> Chart {
             for (value, inset, step) in [(p999, 5.0, 3), (p99, 5.0, 2), (p50, 5.0, 1)] {
                 svg.rect(left, y + inset, scale.x(value), ROW - 2.0 * inset, &format!("{class}{step}"));
             }
-            let values = format!("{} · {} · {}", grouped(p50), grouped(p99), grouped(p999));
+            let values = [p50, p99, p999].map(compact).join(" · ");
             svg.text(left + BARS + 8.0, y + ROW / 2.0 + 4.0, Align::Start, "value", &values);
         }
     }
@@ -95,6 +99,16 @@ impl Scale {
     }
 }
 
+/// At most four digits.
+fn compact(nanos: f64) -> String {
+    match nanos {
+        n if n < 9_999.5 => grouped(n),
+        n if n < 99_950.0 => format!("{:.1}k", n / 1e3),
+        n if n < 999_500.0 => format!("{:.0}k", n / 1e3),
+        n => format!("{:.1}M", n / 1e6),
+    }
+}
+
 fn short(nanos: f64) -> String {
     match nanos {
         n if n < 1e3 => format!("{n:.0} ns"),
@@ -123,6 +137,12 @@ mod tests {
         let scale = Scale::over(&peers, &[1_000, 50_000], 1);
         let longest = figures(peers[peers.len() - 2], 1, 1_000).unwrap()[2];
         assert!(scale.x(longest) <= BARS && scale.x(longest) > BARS * 0.7);
+    }
+
+    #[test]
+    fn figures_stay_short() {
+        let shown = [28.4, 9_999.0, 9_999.9, 12_703.0, 99_960.0, 325_900.0, 2_786_853.0].map(compact);
+        assert_eq!(shown, ["28", "9,999", "10.0k", "12.7k", "100k", "326k", "2.8M"]);
     }
 
     #[test]
