@@ -15,9 +15,9 @@ impl Peer for FastLog {
         name: "fast_log",
         crates: &["fast_log"],
         writes: Writes::Text,
-        when_full: WhenFull::Waits,
+        when_full: WhenFull::Grows,
         max_threads: usize::MAX,
-        setup: "`chan_len(100000)`, `file`",
+        setup: "`chan_len(100000)`, `file`; the bound counts events in the first queue, but whole batches in the second",
     };
 
     fn start(folder: &Path) -> Self {
