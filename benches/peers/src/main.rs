@@ -38,7 +38,8 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', value_parser = names())]
     only: Vec<String>,
     /// Numbers of threads that log
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2], value_parser = clap::value_parser!(u64).range(1..=64))]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2],
+          value_parser = clap::value_parser!(u64).range(1..=64))]
     threads: Vec<u64>,
     /// Gaps between two events of a paced measurement, in µs
     #[arg(long, value_name = "µs", value_delimiter = ',', default_values_t = [1, 5, 50],
@@ -57,7 +58,8 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Measures nothing, and shows what this results.json holds
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "threads", "gaps", "calls", "events", "runs", "quick"])]
+    #[arg(long, value_name = "FILE",
+          conflicts_with_all = ["only", "threads", "gaps", "calls", "events", "runs", "quick"])]
     from: Option<PathBuf>,
     /// Lists the peers with their configurations
     #[arg(long)]

@@ -117,10 +117,12 @@ pub fn sample_size(results: &Results) -> String {
 
 /// What the words and signs of the table mean.
 fn legend(results: &Results) -> String {
-    let mut legend = "mean99: the mean of the fastest 99 %. Writes: *json* has the three values as fields, *text* only \
-                      in the message, *nothing* is a floor for handing values over. When full: *waits* loses nothing in \
-                      bounded memory, *grows* loses nothing while there is memory, *writes* has no queue, so the caller \
-                      writes the file itself, *drops* loses events. Peak memory and dropped events: the most of any run."
+    let mut legend = "\
+        mean99: the mean of the fastest 99 %. Writes: *json* has the three values as fields, *text* only in the \
+        message, *nothing* is a floor for handing values over. When full: *waits* loses nothing in bounded memory, \
+        *grows* loses nothing while there is memory, *writes* has no queue, so the caller writes the file itself, \
+        *drops* loses events. \
+        Peak memory and dropped events: the most of any run."
         .to_owned();
     let lossy = results.peers.iter().any(|peer| peer.dropped().0 > 0);
     if lossy {
@@ -254,7 +256,8 @@ mod tests {
         assert!(lines.iter().all(|line| line.matches('|').count() == bars), "{summary}");
         assert_eq!(
             lines[2],
-            "| **logwheel** | json | waits | 30 / 30 | 530 / 530 | 30 / 30 | 530 / 530 | 2,000 | 0.80 | 2,000 | 0.80 | 10 | 0 |"
+            "| **logwheel** | json | waits | 30 / 30 | 530 / 530 | 30 / 30 | 530 / 530 | 2,000 | 0.80 | 2,000 | 0.80 \
+             | 10 | 0 |"
         );
         assert!(lines.last().unwrap().ends_with("| – / – | – / – | – / – | – / – | – | – | – | – | – | – |"));
     }

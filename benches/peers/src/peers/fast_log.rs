@@ -17,7 +17,7 @@ impl Peer for FastLog {
         writes: Writes::Text,
         when_full: WhenFull::Grows,
         max_threads: usize::MAX,
-        setup: "`chan_len(100000)`, `file`; the bound counts events in the first queue, but whole batches in the second",
+        setup: "`chan_len(100000)`, `file`; the bound counts events in its first queue, but batches in the second",
     };
 
     fn start(folder: &Path) -> Self {
