@@ -33,6 +33,7 @@ mod counts;
 mod levels;
 mod lines;
 mod members;
+mod scan;
 mod time;
 
 use std::borrow::Cow;
@@ -61,8 +62,8 @@ const KEPT_LOGGERS: usize = 1_024;
 pub struct Intake<'c> {
     logger: Logger,
     named: HashMap<String, Logger>,
-    /// The one of these that was used last.
-    current: Logger,
+    /// The last of them: mostly that of the next event too.
+    last: Option<(String, Logger)>,
     times: Times,
     counts: &'c InputCounts,
     /// What some of the log calls took, in nanoseconds.
@@ -81,6 +82,7 @@ impl<'c> Intake<'c> {
             current: logger.clone(),
             logger,
             named: HashMap::new(),
+            last: None,
             times: Times::default(),
             counts,
             latencies: latencies(),
@@ -151,37 +153,36 @@ impl<'c> Intake<'c> {
     }
 
     fn log_members(&mut self, members: &Members<'_>) {
-        let event = members.event(&mut self.times);
-        if event.unknown_level {
+        let said = members.level();
+        if said.is_unknown {
             one_more(&self.counts.unknown_levels);
         }
-        let level = event.level.unwrap_or(Level::INFO);
+        let level = said.level.unwrap_or(Level::INFO);
         if !self.logger.enabled(level) {
             return one_more(&self.counts.below_level);
         }
         one_more(&self.counts.logged);
-        let logger = match event.logger {
-            None => &self.logger,
-            Some(name) if self.current.name() == name => &self.current,
-            Some(name) => {
-                if !self.named.contains_key(name) {
-                    if self.named.len() >= KEPT_LOGGERS {
-                        self.named.clear();
-                    }
-                    self.named.insert(name.to_owned(), self.logger.named(name));
-                }
-                self.current = self.named[name].clone();
-                &self.current
-            }
+        let event = members.event(&mut self.times);
+        if let Some(name) = event.logger
+            && self.last.as_ref().is_none_or(|(last, _)| last != name)
+        {
+            self.last = Some((name.to_owned(), self.logger_of(name)));
+        }
+        let logger = match (event.logger, &self.last) {
+            (Some(_), Some((_, logger))) => logger,
+            _ => &self.logger,
         };
         let mut fields = reused(std::mem::take(&mut self.fields));
-        fields.extend(members.iter().enumerate().filter(|(index, _)| !event.is_taken(*index)).map(|(_, member)| {
+        for (index, member) in members.iter().enumerate() {
+            if event.is_taken(index) || said.taken == Some(index) {
+                continue;
+            }
             let value = match &member.value {
                 Parsed::Text(text) => Value::Str(text),
                 Parsed::Plain(value) => *value,
             };
-            (&*member.name, value)
-        }));
+            fields.push((&*member.name, value));
+        }
         let began = Self::begin(&mut self.until_measured);
         match event.time {
             Some(time) => logger.log_fields_at(level, time, event.message, &fields),
@@ -189,6 +190,19 @@ impl<'c> Intake<'c> {
         }
         Self::end(began, &mut self.latencies);
         self.fields = reused(fields);
+    }
+
+    /// The logger of this name.
+    fn logger_of(&mut self, name: &str) -> Logger {
+        if let Some(logger) = self.named.get(name) {
+            return logger.clone();
+        }
+        if self.named.len() >= KEPT_LOGGERS {
+            self.named.clear();
+        }
+        let logger = self.logger.named(name);
+        self.named.insert(name.to_owned(), logger.clone());
+        logger
     }
 
     fn begin(until_measured: &mut u64) -> Option<Instant> {

@@ -9,47 +9,47 @@ use jiff::tz::TimeZone;
 /// Smaller numbers are durations, counters, anything: no time of a log.
 const FIRST_SECOND: u64 = 100_000_000;
 
-/// Reads times, and knows the last one: most lines share their second with the one before.
+/// Reads times that come one after the other: most are of the same minute as the one before.
 #[derive(Debug, Default)]
 pub(super) struct Times {
-    /// Up to the second.
-    second: String,
-    since_epoch: u64,
+    /// As it is written, up to the colon before the seconds.
+    minute: [u8; MINUTE],
+    /// When it began, in seconds since 1970; nothing before the first.
+    began: Option<u64>,
 }
 
-/// `2026-01-31T12:00:00`
-const SECOND: usize = 19;
+/// The length of `2026-01-02T03:04:`.
+const MINUTE: usize = 17;
 
 impl Times {
     /// As [`from_text`].
-    pub(super) fn read(&mut self, text: &str) -> Option<SystemTime> {
-        let fraction = text.split_at_checked(SECOND).and_then(|(second, rest)| Some((second, utc_fraction(rest)?)));
-        if let Some((second, nanos)) = fraction
-            && second == self.second
-        {
-            return within(UNIX_EPOCH + Duration::new(self.since_epoch, nanos));
+    pub(super) fn from_text(&mut self, text: &str) -> Option<SystemTime> {
+        let Some((minute, rest)) = text.as_bytes().split_first_chunk::<MINUTE>() else { return from_text(text) };
+        let Some(after) = since_minute(rest) else { return from_text(text) };
+        if let Some(began) = self.began.filter(|_| self.minute == *minute) {
+            return within(UNIX_EPOCH + Duration::from_secs(began) + after);
         }
         let time = from_text(text)?;
-        if let Some((second, _)) = fraction {
-            self.second.clear();
-            self.second.push_str(second);
-            self.since_epoch = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
-        }
+        // Before 1970 there are no times, so it is no shorter than what is taken off.
+        self.began = time.duration_since(UNIX_EPOCH).ok()?.checked_sub(after).map(|began| began.as_secs());
+        self.minute = *minute;
         Some(time)
     }
 }
 
-/// The nanoseconds of `.322Z` and alike.
-fn utc_fraction(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix('.')?.strip_suffix('Z')?;
-    if !(1..=9).contains(&digits.len()) {
-        return None;
+/// The time since a minute began, from what is written behind it: `05Z`, `05.678Z`.
+fn since_minute(text: &[u8]) -> Option<Duration> {
+    let [tens @ b'0'..=b'5', ones @ b'0'..=b'9', rest @ .., b'Z'] = text else { return None };
+    let seconds = u64::from(tens - b'0') * 10 + u64::from(ones - b'0');
+    let mut nanos = 0;
+    if let [point, digits @ ..] = rest {
+        if *point != b'.' || !(1..=9).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        nanos = digits.iter().fold(0, |nanos, digit| nanos * 10 + u32::from(digit - b'0'));
+        nanos *= 10_u32.pow(9 - digits.len() as u32);
     }
-    digits
-        .bytes()
-        .chain(std::iter::repeat(b'0'))
-        .take(9)
-        .try_fold(0, |nanos, digit| digit.is_ascii_digit().then(|| nanos * 10 + u32::from(digit - b'0')))
+    Some(Duration::new(seconds, nanos))
 }
 
 /// The time that a text says: RFC 3339 and its relatives (a space for the `T`, a comma for the
@@ -169,6 +169,16 @@ mod tests {
             let time = UNIX_EPOCH + Duration::from_nanos(nanoseconds);
             let text = Timestamp::try_from(time).unwrap().to_string();
             prop_assert_eq!(nanos(from_text(&text)), Some(u128::from(nanoseconds)));
+        }
+
+        #[test]
+        fn times_in_a_row_are_read_as_each_alone(
+            texts in prop::collection::vec("(2026-01-02T03:0[4-5]:|1969-12-31T23:59:|2026-13-02T03:04:|2554-07-21T23:34:|0[0-9]){1}[0-6][0-9]([.][0-9]{0,10})?[Zz]?", 0..30),
+        ) {
+            let mut times = Times::default();
+            for text in texts {
+                prop_assert_eq!(times.from_text(&text), from_text(&text), "{}", text);
+            }
         }
 
         #[test]
