@@ -79,7 +79,6 @@ impl<'c> Intake<'c> {
     #[must_use]
     pub fn new(logger: Logger, counts: &'c InputCounts) -> Self {
         Self {
-            current: logger.clone(),
             logger,
             named: HashMap::new(),
             last: None,

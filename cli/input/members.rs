@@ -110,24 +110,14 @@ impl<'a> Members<'a> {
         if scan::members(line, |name, value, source| self.add(Cow::Borrowed(name), value, source).ok()).is_some() {
             return true;
         }
+        self.read_unusual(line)
+    }
+
+    fn read_unusual(&mut self, line: &'a str) -> bool {
         self.clear();
         let mut deserializer = serde_json::Deserializer::from_str(line);
         let read = Object(self).deserialize(&mut deserializer);
         read.and_then(|()| deserializer.end()).is_ok()
-    }
-
-    /// Adds a member. Says whether there was room for it.
-    #[inline]
-    fn add(&mut self, name: Cow<'a, str>, source: &'a str, value: Parsed<'a>) -> bool {
-        let tag = tag(name.as_bytes());
-        let member = Member { name, value, source, tag };
-        // Few members: comparing is faster than hashing.
-        match self.0.iter().position(|earlier| earlier.tag == tag && earlier.name == member.name) {
-            Some(earlier) => self.0[earlier] = member,
-            None if self.0.len() == MAX_MEMBERS => return false,
-            None => self.0.push(member),
-        }
-        true
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member<'a>> {
@@ -321,12 +311,6 @@ fn text(source: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str(source).ok().map(Cow::Owned)
 }
 
-/// A name's length and three of its bytes.
-fn tag(name: &[u8]) -> u32 {
-    let [first, .., last] = *name else { return name.len() as u32 };
-    u32::from_le_bytes([name.len() as u8, first, name[name.len() / 2], last])
-}
-
 /// A number that comes out as it went in, or its source.
 fn number(source: &str) -> Value<'_> {
     let is_whole = source.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
@@ -339,18 +323,9 @@ fn number(source: &str) -> Value<'_> {
         }
     }
     match source.parse::<f64>() {
-        Ok(number) if is_plain_decimal(source) => Value::F64(number),
         Ok(number) if number.is_finite() && zmij::Buffer::new().format_finite(number) == source => Value::F64(number),
         _ => Value::Json(source),
     }
-}
-
-/// Whether the shortest text for this number is how it stands there, seen without writing it: up to
-/// fifteen digits, of which no other fewer mean the same number, and none that says nothing.
-fn is_plain_decimal(source: &str) -> bool {
-    let Some((whole, fraction)) = source.split_once('.') else { return false };
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    whole != "0" && !fraction.ends_with('0') && source.len() <= 16 && is_digits(whole) && is_digits(fraction)
 }
 
 #[cfg(test)]

@@ -152,19 +152,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn times_in_a_row_are_read_as_each_alone(
-            seconds in prop::collection::vec((1_000_000_000..1_000_000_003u64, 0..1_000_000_000u32, 0..10usize), 1..8),
-        ) {
-            let mut times = Times::default();
-            for (second, nanos, digits) in seconds {
-                let time = Timestamp::from_second(second as i64).unwrap().strftime("%Y-%m-%dT%H:%M:%S").to_string();
-                let fraction = format!(".{nanos:09}");
-                let text = format!("{time}{}Z", if digits == 0 { "" } else { &fraction[..=digits] });
-                prop_assert_eq!(times.read(&text), from_text(&text));
-            }
-        }
-
-        #[test]
         fn what_the_engine_writes_is_read_back(nanoseconds in any::<u64>()) {
             let time = UNIX_EPOCH + Duration::from_nanos(nanoseconds);
             let text = Timestamp::try_from(time).unwrap().to_string();

@@ -163,30 +163,6 @@ proptest! {
         }
     }
 
-    /// Lines that are objects for the most part, and every kind of mistake.
-    #[test]
-    fn what_is_read_in_one_pass_is_read_as_serde_json_reads_it(
-        pieces in prop::collection::vec(piece(), 0..12), begin in prop::sample::select(&["{", " { ", ""][..]),
-        end in prop::sample::select(&["}", " } ", "}}", ""][..]),
-    ) {
-        let line = format!("{begin}{}{end}", pieces.concat());
-        let (mut fast, mut slow) = (Members::default(), Members::default());
-        prop_assert_eq!(fast.read(&line), slow.read_unusual(&line), "{}", line);
-        let text = |members: &Members<'_>| members.0.iter().map(|member| format!("{member:?}")).collect::<Vec<_>>();
-        if slow.read_unusual(&line) {
-            prop_assert_eq!(text(&fast), { let mut again = Members::default(); again.read_unusual(&line); text(&again) });
-        }
-    }
-
-    #[test]
-    fn plain_decimals_are_their_own_shortest_text(whole in "(0|[1-9][0-9]{0,16})", fraction in "[0-9]{1,17}") {
-        let source = format!("{whole}.{fraction}");
-        if is_plain_decimal(&source) {
-            let mut buffer = zmij::Buffer::new();
-            prop_assert_eq!(buffer.format(source.parse::<f64>().unwrap()), source);
-        }
-    }
-
     #[test]
     fn the_quick_way_and_the_other_agree(
         line in r#"[ ]?\{([ ]?"([a-c]{1,9}|\\u0061)"[ ]?:[ ]?("[ -!#-Z^-~é\\]{0,12}"|-?[0-9]{1,21}([.][0-9]{1,17})?([eE][+-]?[0-9]{1,3})?|true|false|null|nul|\[1, "\]"\]|\{"a": \{\}\})[ ]?,?){0,6}\}[ x]?"#,
@@ -200,6 +176,22 @@ proptest! {
         }
     }
 
+    /// Lines that are objects for the most part, and every kind of mistake.
+    #[test]
+    fn what_is_read_in_one_pass_is_read_as_serde_json_reads_it(
+        pieces in prop::collection::vec(piece(), 0..12), begin in prop::sample::select(&["{", " { ", ""][..]),
+        end in prop::sample::select(&["}", " } ", "}}", ""][..]),
+    ) {
+        let line = format!("{begin}{}{end}", pieces.concat().strip_suffix(',').unwrap_or_default());
+        let (mut fast, mut slow) = (Members::default(), Members::default());
+        let read = slow.read_unusual(&line);
+        prop_assert_eq!(fast.read(&line), read, "{}", line);
+        if read {
+            let text = |members: &Members<'_>| members.iter().map(|member| format!("{member:?}")).collect::<Vec<_>>();
+            prop_assert_eq!(text(&fast), text(&slow));
+        }
+    }
+
     #[test]
     fn no_line_makes_it_panic(line in "[{}\\[\\]\":,0-9a-e\\\\u .-]{0,60}") {
         if let Some(members) = read(&line) {
@@ -210,16 +202,19 @@ proptest! {
 }
 
 fn piece() -> impl Strategy<Value = String> {
-    let name = prop_oneof![4 => "\"[a-cé]{0,3}\"", 1 => "\"a\\\\u00e9\"", 1 => "\"\n\""];
+    let name = prop_oneof![8 => "\"[a-cé]{0,3}\"", 1 => "\"a\\\\u00e9\"", 1 => "\"\n\""];
     let value = prop_oneof![
-        6 => prop_oneof![Just("null"), Just("true"), Just("false"), Just("nul"), Just("truex")].prop_map(str::to_owned),
-        6 => "-?(0|[1-9][0-9]{0,20}|0[0-9])(\\.[0-9]{0,4})?([eE][+-]?[0-9]{0,2})?",
+        6 => prop_oneof![Just("null"), Just("true"), Just("false")].prop_map(str::to_owned),
+        1 => prop_oneof![Just("nul"), Just("truex")].prop_map(str::to_owned),
+        6 => "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,4})?([eE][+-]?[0-9]{1,2})?",
+        1 => "-?0?[0-9]{0,2}(\\.[0-9]{0,4})?([eE][+-]?[0-9]{0,2})?",
         6 => "\"[ -!#-\\[\\]-~é]{0,8}\"",
-        2 => "\"(\\\\n|\\\\u00e9|\\\\ud800|\\\\x|\t){0,3}\"",
+        2 => "\"(\\\\n|\\\\u00e9|\\\\\"|\\\\ud800){0,3}\"",
+        1 => "\"(\\\\x|\t){0,2}\"",
         2 => any_json().prop_map(|json| json.to_string()),
     ];
     let space = || prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just("\t"), 1 => Just("\r\n")];
-    let comma = prop_oneof![12 => Just(","), 1 => Just(""), 1 => Just(",,")];
+    let comma = prop_oneof![24 => Just(","), 1 => Just(""), 1 => Just(",,")];
     (space(), name, space(), value, space(), comma)
         .prop_map(|(a, name, b, value, c, comma)| format!("{a}{name}{b}:{b}{value}{c}{comma}"))
 }
