@@ -1,6 +1,6 @@
 //! What do network sinks cost: building the bodies of requests, and delivering them over loopback?
 //!
-//! `cargo bench -p logwheel --bench sinks`, with `--features cloudwatch` for all of them; `-- --quick` for a fifth of
+//! `cargo bench -p logwheel --bench sinks`, with `--features cloudwatch` for all of them; `-- --quick` for a tenth of
 //! the events. All numbers are for batches of 1,000 lines and per million events.
 //!
 //! Building is measured against what one writes first: parse each line into a `serde_json::Value`, put the values
@@ -9,7 +9,8 @@
 //! the bodies as the AWS SDK makes them, before it signs them.
 //!
 //! Delivery goes through a whole engine, from the log call to the answer of a receiver in this process that reads
-//! requests and says 204. Its CPU time is not counted; `null` is the same engine with a sink that does nothing.
+//! requests and says 204. Its CPU time is not counted; `null` is the same engine with a sink that does nothing. Once with
+//! three fields as they are, once behind five stages, with nine.
 
 mod measure;
 
@@ -23,7 +24,10 @@ use std::time::{Duration, Instant};
 
 use logwheel::http_internals::BodyBuilder;
 use logwheel::loki_internals::{encode_json_push, encode_push};
-use logwheel::{Batch, Engine, HttpFormat, HttpSink, Level, LokiSink, NullSink, OnFull, Overflow, Sink, info};
+use logwheel::{
+    Batch, Engine, FieldMask, Host, HttpFormat, HttpSink, Level, LevelFilter, LokiSink, NullSink, OnFull, Overflow,
+    Sink, SizeGuard, StaticFields, info,
+};
 use measure::{cpu_time, thread_cpu_time};
 use serde_json::{Value, json};
 
@@ -32,7 +36,7 @@ const START: u64 = 1_700_000_000_000_000_000;
 
 fn main() {
     let is_quick = std::env::args().any(|argument| argument == "--quick");
-    let events = if is_quick { 100_000 } else { 500_000 };
+    let events = if is_quick { 100_000 } else { 1_000_000 };
     build(events);
     deliver(events);
 }
@@ -136,41 +140,56 @@ fn build(events: usize) {
 
 fn deliver(events: usize) {
     println!("\ndelivering over loopback, {events} events");
-    println!("{:<16}{:>12}{:>24}", "sink", "events/s", "CPU s per million");
+    println!("{:<32}{:>12}{:>24}", "sink", "events/s", "CPU s per million");
     let receiver = Receiver::start();
-    let ndjson = HttpSink::builder(&receiver.url).format(HttpFormat::Ndjson).build().expect("valid options");
-    let loki = LokiSink::builder(&receiver.url).label("service", "orders").build().expect("valid options");
-    let sinks = [
-        ("null", Box::new(NullSink) as Box<dyn Sink>),
-        ("http ndjson", Box::new(ndjson)),
-        ("loki protobuf", Box::new(loki)),
-        #[cfg(feature = "cloudwatch")]
-        ("cloudwatch", Box::new(cloudwatch(&receiver.url))),
-    ];
-    for (name, sink) in sinks {
-        let block = Overflow::Block(Duration::from_secs(60));
-        let builder = Engine::builder().on_full(OnFull::Block);
-        let engine = builder.sink_with(sink, |sink| sink.name("measured").overflow(block).batch_max_events(BATCH));
-        let engine = engine.build().expect("valid options");
-        let logger = engine.logger("bench").with("service", "orders");
-        let log = |events: usize| {
-            for n in 0..events {
-                info!(logger, "order filled", order_id = n, price = 101.5, symbol = black_box("ACMECORP"));
-            }
-            engine.flush(Duration::from_secs(60)).expect("the receiver keeps pace");
-        };
-        log(BATCH); // the connection, the buffers
-        let (cpu, theirs, begin) = (cpu_time(), receiver.cpu_time(), Instant::now());
-        log(events);
-        let took = begin.elapsed().as_secs_f64();
-        let cpu = (cpu_time() - cpu).saturating_sub(receiver.cpu_time() - theirs).as_secs_f64();
-        println!("{name:<16}{:>12.0}{:>24.3}", events as f64 / took, cpu * 1e6 / events as f64);
-
-        let report = engine.shutdown(Duration::from_secs(60));
-        let delivered = report.ledger.sink("measured").expect("there is one").delivered;
-        assert_eq!(delivered, (events + BATCH) as u64, "{}", report.ledger);
-        assert!(report.ledger.is_balanced());
+    let ndjson = || HttpSink::builder(&receiver.url).format(HttpFormat::Ndjson).build().expect("valid options");
+    let loki = || LokiSink::builder(&receiver.url).label("service", "orders").build().expect("valid options");
+    for five_stages in [false, true] {
+        let sinks = [
+            ("null", Box::new(NullSink) as Box<dyn Sink>),
+            ("http ndjson", Box::new(ndjson())),
+            ("loki protobuf", Box::new(loki())),
+            #[cfg(feature = "cloudwatch")]
+            ("cloudwatch", Box::new(cloudwatch(&receiver.url))),
+        ];
+        for (name, sink) in sinks {
+            deliver_to(sink, five_stages, name, events, &receiver);
+        }
     }
+}
+
+fn deliver_to(sink: Box<dyn Sink>, five_stages: bool, name: &str, events: usize, receiver: &Receiver) {
+    let block = Overflow::Block(Duration::from_secs(60));
+    let mut builder = Engine::builder().on_full(OnFull::Block);
+    if five_stages {
+        builder = builder
+            .filter(LevelFilter::new(Level::INFO))
+            .enricher(StaticFields::new().field("service", "orders"))
+            .enricher(Host::new())
+            .redactor(FieldMask::new(["password", "card.number"]).expect("valid paths"))
+            .processor(SizeGuard::new());
+    }
+    let engine = builder.sink_with(sink, |sink| sink.name("measured").overflow(block).batch_max_events(BATCH));
+    let engine = engine.build().expect("valid options");
+    let logger = engine.logger("bench");
+    let log = |events: usize| {
+        for n in 0..events {
+            info!(logger, "order filled", order_id = n, price = 101.5, symbol = black_box("ACMECORP"));
+        }
+        engine.flush(Duration::from_secs(60)).expect("the receiver keeps pace");
+    };
+    log(BATCH); // the connection, the buffers
+    let (cpu, theirs, begin) = (cpu_time(), receiver.cpu_time(), Instant::now());
+    log(events);
+    let took = begin.elapsed().as_secs_f64();
+    let cpu = (cpu_time() - cpu).saturating_sub(receiver.cpu_time() - theirs).as_secs_f64();
+    let name = format!("{name}{}", if five_stages { " behind five stages" } else { "" });
+    println!("{name:<32}{:>12.0}{:>24.3}", events as f64 / took, cpu * 1e6 / events as f64);
+
+    let report = engine.shutdown(Duration::from_secs(60));
+    let delivered = report.ledger.sink("measured").expect("there is one").delivered;
+    assert_eq!(delivered, (events + BATCH) as u64, "{}", report.ledger);
+    assert!(report.ledger.is_balanced());
 }
 
 #[cfg(feature = "cloudwatch")]
