@@ -170,7 +170,7 @@ impl LaneSet {
                 }
             }
         }
-        if left == most && waits_for_shared && self.carry_one_of_shared(&mut carry) {
+        if left == most && waits_for_shared && self.carry_one_of_shared(now, &mut carry) {
             return Round::Carried;
         }
         if left < most { Round::Carried } else { Round::Waiting }
@@ -178,12 +178,13 @@ impl LaneSet {
 
     /// A lane waits for the shared one, whose next event seems to be younger than what waits: the
     /// clocks of two cores differ a little. The order of claims decides, or both would wait for
-    /// ever.
+    /// ever. Unless that event is younger than the round, which then came too early to tell:
+    /// something older may have been published after its lane was looked at.
     #[cold]
-    fn carry_one_of_shared(&mut self, carry: &mut impl FnMut(usize, &Lane, Slot<'_>)) -> bool {
-        let Some(position) = self.lanes.iter().position(|lane| lane.is_shared() && lane.reader.opened() > 0) else {
-            return false;
-        };
+    fn carry_one_of_shared(&mut self, now: u64, carry: &mut impl FnMut(usize, &Lane, Slot<'_>)) -> bool {
+        let is_next =
+            |lane: &Lane| lane.is_shared() && lane.reader.opened() > 0 && lane.reader.slot(0).header.ticks <= now;
+        let Some(position) = self.lanes.iter().position(is_next) else { return false };
         let lane = &mut self.lanes[position];
         carry(position, lane, lane.reader.slot(0));
         lane.carried = 1;
@@ -243,5 +244,82 @@ impl Lane {
             return round.shared_target;
         }
         self.reader.consumed() + self.reader.pending()
+    }
+}
+
+#[cfg(all(test, not(logwheel_loom)))]
+mod tests {
+    use super::*;
+    use crate::clock::TickClock;
+    use crate::config::Config;
+    use crate::ring::{Fill, LaneWriter, SlotHeader, SlotWriter, private_lane};
+    use crate::workers::Inbox;
+
+    /// An event of this tick, and nothing else.
+    struct At(u64);
+
+    impl Fill for At {
+        fn header(&self) -> SlotHeader {
+            SlotHeader { ticks: self.0, ..SlotHeader::default() }
+        }
+
+        fn fill(&self, _: &mut SlotWriter<'_>) {}
+    }
+
+    const SLOTS: usize = 64;
+    const SLOT: usize = 128;
+
+    /// A set with the shared lane and two private ones, and their writing ends.
+    fn three_lanes() -> (LaneSet, [LaneWriter; 3]) {
+        let config = Config { lane_slots: SLOTS, slot_bytes: SLOT, overflow_bytes: 0, ..Config::default() };
+        let inbox = Arc::new(Inbox::default());
+        let intake = Arc::new(Intake::new(config, TickClock::new(), vec![Arc::clone(&inbox)], 1, None));
+        let mut set = LaneSet::new(Arc::clone(&intake));
+        set.attend_to(inbox.pop().expect("the shared lane"), |_| {});
+        let [one, two] = [1, 2].map(|index| {
+            let (writer, readers) = private_lane(index, SLOTS, SLOT, false, 1);
+            set.attend_to(Task::Lane(readers), |_| {});
+            writer
+        });
+        (set, [intake.shared.writer(), one, two])
+    }
+
+    fn publish(lane: &mut LaneWriter, tick: u64) {
+        lane.try_publish(&At(tick)).expect("room for a few");
+    }
+
+    fn round(set: &mut LaneSet, now: u64) -> (Round, Vec<u64>) {
+        let mut ticks = Vec::new();
+        let round = set.round(now, usize::MAX, |_, _, slot| ticks.push(slot.header.ticks));
+        if round == Round::Carried {
+            set.release();
+        }
+        (round, ticks)
+    }
+
+    /// Found under load: the worker lost its processor between the clock and the lanes, and took
+    /// from the shared one what another lane had something older for.
+    #[test]
+    fn while_a_lane_waits_for_the_shared_one_nothing_goes_before_what_is_older() {
+        let (mut set, [mut shared, mut one, mut two]) = three_lanes();
+        publish(&mut one, 78);
+        publish(&mut shared, 79);
+        publish(&mut one, 80);
+        two.follow(&shared);
+        publish(&mut two, 81);
+        assert_eq!(round(&mut set, 10), (Round::Waiting, vec![]), "all of it is younger than the round");
+        assert_eq!(round(&mut set, 100), (Round::Carried, vec![78, 79, 80]));
+        assert_eq!(round(&mut set, 100), (Round::Carried, vec![81]));
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_stops_nobody() {
+        let (mut set, [mut shared, mut one, mut two]) = three_lanes();
+        publish(&mut shared, 79);
+        two.follow(&shared);
+        publish(&mut two, 70);
+        publish(&mut one, 75);
+        assert_eq!(round(&mut set, 100), (Round::Carried, vec![79]));
+        assert_eq!(round(&mut set, 100), (Round::Carried, vec![70, 75]));
     }
 }
