@@ -105,7 +105,7 @@ impl<'a> Everyday<'a> {
         };
         let time = match self.said[Role::Time as usize] {
             None => None,
-            Some((_, Value::Str(text), _)) => Some(times.from_text(text)?),
+            Some((_, Value::Str(text), _)) => Some(times.read(text)?),
             Some((_, Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Json(_), source)) => {
                 Some(time::from_number(source)?)
             }

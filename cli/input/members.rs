@@ -86,7 +86,7 @@ pub(super) fn role_of(name: &str) -> Option<(Role, usize)> {
         (10, b'`') => &[("@timestamp", Role::Time, 1)],
         _ => return None,
     };
-    let candidate = candidates.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
+    let candidate = candidates.iter().find(|(known, ..)| *known == name || known.eq_ignore_ascii_case(name));
     candidate.map(|(_, role, rank)| (*role, *rank))
 }
 
