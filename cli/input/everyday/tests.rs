@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use serde::de::IgnoredAny;
 
 use super::super::members::{Members, Parsed};
 use super::*;
@@ -77,7 +78,8 @@ proptest! {
     fn lines_that_are_read_here_become_what_they_become_elsewhere(line in line()) {
         if let Some(event) = quickly(&line) {
             prop_assert_eq!(Some(event), carefully(&line), "{}", line);
-            prop_assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{}", line);
+            // Which does not look at the size of numbers; neither does anything else that keeps their source.
+            prop_assert!(serde_json::from_str::<IgnoredAny>(&line).is_ok(), "{}", line);
         }
     }
 
