@@ -30,17 +30,17 @@
 //! beginning becomes a text with a mark at its end.
 
 mod counts;
+mod everyday;
 mod levels;
 mod lines;
 mod members;
-mod scan;
 mod time;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use hdrhistogram::Histogram;
 use logwheel::{Level, Logger, Value};
@@ -49,6 +49,7 @@ pub use counts::{InputCounts, InputTotals};
 pub use lines::MAX_LINE;
 
 use counts::one_more;
+use everyday::Everyday;
 use lines::Lines;
 use members::{Members, Parsed};
 use time::Times;
@@ -69,6 +70,7 @@ pub struct Intake<'c> {
     /// What some of the log calls took, in nanoseconds.
     latencies: Histogram<u64>,
     /// Memory for members, kept from line to line.
+    everyday: Everyday<'static>,
     members: Members<'static>,
     fields: Vec<(&'static str, Value<'static>)>,
     until_measured: u64,
@@ -85,6 +87,7 @@ impl<'c> Intake<'c> {
             times: Times::default(),
             counts,
             latencies: latencies(),
+            everyday: Everyday::default(),
             members: Members::default(),
             fields: Vec::new(),
             until_measured: 0,
@@ -130,6 +133,12 @@ impl<'c> Intake<'c> {
         if !text.trim_ascii_start().starts_with('{') {
             return self.log_text(text);
         }
+        let mut everyday = std::mem::take(&mut self.everyday).reused();
+        let logged = everyday.read(text).and_then(|()| self.log_everyday(&everyday));
+        self.everyday = everyday.reused();
+        if logged.is_some() {
+            return one_more(&self.counts.json);
+        }
         let mut members = std::mem::take(&mut self.members).reused();
         if members.read(text) {
             one_more(&self.counts.json);
@@ -151,44 +160,63 @@ impl<'c> Intake<'c> {
         Self::end(began, &mut self.latencies);
     }
 
+    /// `None`, and nothing done, if it has to be read in another way.
+    fn log_everyday(&mut self, members: &Everyday<'_>) -> Option<()> {
+        let level = members.level()?;
+        if !self.logger.enabled(level) {
+            one_more(&self.counts.below_level);
+            return Some(());
+        }
+        let event = members.event(&mut self.times)?;
+        self.log(level, event.logger, event.time, event.message, &members.fields);
+        Some(())
+    }
+
     fn log_members(&mut self, members: &Members<'_>) {
-        let said = members.level();
-        if said.is_unknown {
+        let event = members.event();
+        if event.unknown_level {
             one_more(&self.counts.unknown_levels);
         }
-        let level = said.level.unwrap_or(Level::INFO);
+        let level = event.level.unwrap_or(Level::INFO);
         if !self.logger.enabled(level) {
             return one_more(&self.counts.below_level);
         }
-        one_more(&self.counts.logged);
-        let event = members.event(&mut self.times);
-        if let Some(name) = event.logger
-            && self.last.as_ref().is_none_or(|(last, _)| last != name)
-        {
-            self.last = Some((name.to_owned(), self.logger_of(name)));
-        }
-        let logger = match (event.logger, &self.last) {
-            (Some(_), Some((_, logger))) => logger,
-            _ => &self.logger,
-        };
         let mut fields = reused(std::mem::take(&mut self.fields));
-        for (index, member) in members.iter().enumerate() {
-            if event.is_taken(index) || said.taken == Some(index) {
-                continue;
-            }
+        fields.extend(members.iter().enumerate().filter(|(index, _)| !event.is_taken(*index)).map(|(_, member)| {
             let value = match &member.value {
                 Parsed::Text(text) => Value::Str(text),
                 Parsed::Plain(value) => *value,
             };
-            fields.push((&*member.name, value));
+            (&*member.name, value)
+        }));
+        self.log(level, event.logger, event.time, event.message, &fields);
+        self.fields = reused(fields);
+    }
+
+    fn log(
+        &mut self,
+        level: Level,
+        logger: Option<&str>,
+        time: Option<SystemTime>,
+        message: &str,
+        fields: &[(&str, Value<'_>)],
+    ) {
+        one_more(&self.counts.logged);
+        if let Some(name) = logger
+            && self.last.as_ref().is_none_or(|(last, _)| last != name)
+        {
+            self.last = Some((name.to_owned(), self.logger_of(name)));
         }
+        let logger = match (logger, &self.last) {
+            (Some(_), Some((_, logger))) => logger,
+            _ => &self.logger,
+        };
         let began = Self::begin(&mut self.until_measured);
-        match event.time {
-            Some(time) => logger.log_fields_at(level, time, event.message, &fields),
-            None => logger.log_fields(level, event.message, &fields),
+        match time {
+            Some(time) => logger.log_fields_at(level, time, message, fields),
+            None => logger.log_fields(level, message, fields),
         }
         Self::end(began, &mut self.latencies);
-        self.fields = reused(fields);
     }
 
     /// The logger of this name.

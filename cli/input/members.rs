@@ -8,22 +8,17 @@ use logwheel::{Level, Value};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::time::Times;
-use super::{levels, scan, time};
+use super::{levels, time};
 
 /// An object with more members is no event. The names of an event are unique, and seeing to that
 /// takes each of them to be compared with all others.
-const MAX_MEMBERS: usize = 1_024;
+pub(super) const MAX_MEMBERS: usize = 1_024;
 /// A longer text is no name of a logger.
-const MAX_LOGGER: usize = 256;
+pub(super) const MAX_LOGGER: usize = 256;
 
 /// The members of one object, in order, each name once.
 #[derive(Debug, Default)]
-pub(super) struct Members<'a> {
-    all: Vec<Member<'a>>,
-    /// A bit for each name, by which most names are known to be new.
-    seen: u64,
-}
+pub(super) struct Members<'a>(Vec<Member<'a>>);
 
 #[derive(Debug)]
 pub(super) struct Member<'a> {
@@ -31,8 +26,6 @@ pub(super) struct Member<'a> {
     pub(super) value: Parsed<'a>,
     /// The value as it was written.
     source: &'a str,
-    /// What the name stands for, and its rank.
-    role: Option<(Role, usize)>,
 }
 
 #[derive(Debug)]
@@ -41,20 +34,13 @@ pub(super) enum Parsed<'a> {
     Plain(Value<'a>),
 }
 
-/// What an object says about the event's level.
-#[derive(Debug, Default)]
-pub(super) struct SaidLevel {
-    pub(super) level: Option<Level>,
-    /// There was a level, of which nobody knows what it means.
-    pub(super) is_unknown: bool,
-    /// The member that says it.
-    pub(super) taken: Option<usize>,
-}
-
-/// What an object says about the event, beside its level and its fields.
+/// What an object says about the event, beside its fields.
 #[derive(Debug, Default)]
 pub(super) struct Said<'m> {
     pub(super) time: Option<SystemTime>,
+    pub(super) level: Option<Level>,
+    /// There was a level, of which nobody knows what it means.
+    pub(super) unknown_level: bool,
     pub(super) message: &'m str,
     pub(super) logger: Option<&'m str>,
     /// The members that are said by the above, by role.
@@ -69,149 +55,85 @@ impl Said<'_> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     Time,
+    Level,
     Message,
     Logger,
-    /// Looked at before the others.
-    Level,
 }
 
-/// Those beside the level.
-const ROLES: usize = 3;
+pub(super) const ROLES: usize = 4;
 
 /// What a name stands for, and its rank: of several candidates the one with the least is taken.
-fn role_of(name: &str) -> Option<(Role, usize)> {
-    // By length, which most names are told apart by.
-    let candidates: &[(&str, Role, usize)] = match name.len() {
-        2 => &[("ts", Role::Time, 3)],
-        3 => &[("lvl", Role::Level, 2), ("msg", Role::Message, 1)],
-        4 => &[("time", Role::Time, 2)],
-        5 => &[("level", Role::Level, 0)],
-        6 => &[("logger", Role::Logger, 0)],
-        7 => &[("message", Role::Message, 0)],
-        8 => &[("datetime", Role::Time, 4), ("severity", Role::Level, 1), ("loglevel", Role::Level, 3)],
-        9 => &[
-            ("timestamp", Role::Time, 0),
-            ("log_level", Role::Level, 4),
-            ("log.level", Role::Level, 5),
-            ("levelname", Role::Level, 6),
-        ],
-        10 => &[("@timestamp", Role::Time, 1)],
-        _ => &[],
+#[inline]
+pub(super) fn role_of(name: &str) -> Option<(Role, usize)> {
+    // Most names are told apart by their length and how they begin, in any case of a letter.
+    let begin = name.as_bytes().first()? | 0x20;
+    let candidates: &[(&str, Role, usize)] = match (name.len(), begin) {
+        (2, b't') => &[("ts", Role::Time, 3)],
+        (3, b'l') => &[("lvl", Role::Level, 2)],
+        (3, b'm') => &[("msg", Role::Message, 1)],
+        (4, b't') => &[("time", Role::Time, 2)],
+        (5, b'l') => &[("level", Role::Level, 0)],
+        (6, b'l') => &[("logger", Role::Logger, 0)],
+        (7, b'm') => &[("message", Role::Message, 0)],
+        (8, b'd') => &[("datetime", Role::Time, 4)],
+        (8, b's') => &[("severity", Role::Level, 1)],
+        (8, b'l') => &[("loglevel", Role::Level, 3)],
+        (9, b't') => &[("timestamp", Role::Time, 0)],
+        (9, b'l') => &[("log_level", Role::Level, 4), ("log.level", Role::Level, 5), ("levelname", Role::Level, 6)],
+        // That of `@`.
+        (10, b'`') => &[("@timestamp", Role::Time, 1)],
+        _ => return None,
     };
-    let candidate = candidates.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
+    let candidate = candidates.iter().find(|(known, ..)| *known == name || known.eq_ignore_ascii_case(name));
     candidate.map(|(_, role, rank)| (*role, *rank))
 }
 
 impl<'a> Members<'a> {
     /// Reads a line. Says whether it is one object, and not too large a one.
     pub(super) fn read(&mut self, line: &'a str) -> bool {
-        if scan::members(line, |name, value, source| self.add(Cow::Borrowed(name), value, source).ok()).is_some() {
-            return true;
-        }
-        self.read_unusual(line)
-    }
-
-    fn read_unusual(&mut self, line: &'a str) -> bool {
-        self.clear();
         let mut deserializer = serde_json::Deserializer::from_str(line);
-        let read = Object(self).deserialize(&mut deserializer);
+        let read = Object(&mut self.0).deserialize(&mut deserializer);
         read.and_then(|()| deserializer.end()).is_ok()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member<'a>> {
-        self.all.iter()
+        self.0.iter()
     }
 
     /// The memory of these members, for those of another line.
     pub(super) fn reused<'b>(mut self) -> Members<'b> {
-        self.clear();
+        self.0.clear();
         // Nothing is left to convert; the standard library keeps the allocation.
-        Members { all: self.all.into_iter().map(|_| unreachable!("it was cleared")).collect(), seen: 0 }
+        Members(self.0.into_iter().map(|_| unreachable!("it was cleared")).collect())
     }
 
-    fn clear(&mut self) {
-        self.all.clear();
-        self.seen = 0;
-    }
-
-    /// Adds a member, or replaces the earlier one of this name; unless there are too many.
-    #[inline]
-    fn add(&mut self, name: Cow<'a, str>, value: Parsed<'a>, source: &'a str) -> Result<(), TooMany> {
-        let bit = 1 << (hash_of(name.as_bytes()) % 64);
-        let role = role_of(&name);
-        let member = Member { name, value, source, role };
-        if self.seen & bit != 0
-            && let Some(earlier) = self.all.iter_mut().find(|earlier| earlier.name == member.name)
-        {
-            *earlier = member;
-            return Ok(());
-        }
-        if self.all.len() == MAX_MEMBERS {
-            return Err(TooMany);
-        }
-        self.seen |= bit;
-        self.all.push(member);
-        Ok(())
-    }
-
-    /// The level that the members say, before anything else is looked at.
-    pub(super) fn level(&self) -> SaidLevel {
-        let mut said = SaidLevel::default();
-        let mut best = usize::MAX;
-        for (index, member) in self.all.iter().enumerate() {
-            let Some((Role::Level, rank)) = member.role.filter(|(_, rank)| *rank < best) else { continue };
-            let level = match &member.value {
-                Parsed::Text(text) => levels::by_name(text),
-                Parsed::Plain(Value::U64(number)) => levels::by_number(*number),
-                Parsed::Plain(_) => None,
-            };
-            said.is_unknown |= level.is_none();
-            if level.is_some() {
-                (said.level, said.taken, best) = (level, Some(index), rank);
-            }
-        }
-        said.is_unknown &= said.level.is_none();
-        said
-    }
-
-    /// What the members say about the event, beside its level.
-    pub(super) fn event(&self, times: &mut Times) -> Said<'_> {
+    /// What the members say about the event.
+    pub(super) fn event(&self) -> Said<'_> {
         let mut said = Said::default();
         let mut ranks = [usize::MAX; ROLES];
-        for (index, member) in self.all.iter().enumerate() {
-            let is_better = |(role, rank): &(Role, usize)| *role != Role::Level && *rank < ranks[*role as usize];
-            let Some((role, rank)) = member.role.filter(is_better) else { continue };
-            if said.take(role, member, times) {
+        for (index, member) in self.0.iter().enumerate() {
+            let Some((role, rank)) = role_of(&member.name).filter(|(role, rank)| *rank < ranks[*role as usize]) else {
+                continue;
+            };
+            if said.take(role, member) {
                 said.taken[role as usize] = Some(index);
                 ranks[role as usize] = rank;
             }
         }
+        said.unknown_level &= said.level.is_none();
         said
     }
 }
 
-/// An object has more than [`MAX_MEMBERS`].
-struct TooMany;
-
-/// Tells names of the same length apart by a few of their bytes.
-#[inline]
-fn hash_of(name: &[u8]) -> usize {
-    let [first, middle, last] = match name {
-        [] => return 0,
-        [.., last] => [name[0], name[name.len() / 2], *last].map(usize::from),
-    };
-    first.wrapping_mul(31) ^ middle.wrapping_mul(7) ^ last.wrapping_mul(131) ^ name.len().wrapping_mul(17)
-}
-
 impl<'m> Said<'m> {
     /// Takes what a member says; `false` if that cannot be understood.
-    fn take(&mut self, role: Role, member: &'m Member<'_>, times: &mut Times) -> bool {
+    fn take(&mut self, role: Role, member: &'m Member<'_>) -> bool {
         match (role, &member.value) {
             (Role::Time, value) => {
                 let time = match value {
-                    Parsed::Text(text) => times.from_text(text),
+                    Parsed::Text(text) => time::from_text(text),
                     Parsed::Plain(Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Json(_)) => {
                         time::from_number(member.source)
                     }
@@ -219,6 +141,16 @@ impl<'m> Said<'m> {
                 };
                 self.time = time.or(self.time);
                 time.is_some()
+            }
+            (Role::Level, value) => {
+                let level = match value {
+                    Parsed::Text(text) => levels::by_name(text),
+                    Parsed::Plain(Value::U64(number)) => levels::by_number(*number),
+                    Parsed::Plain(_) => None,
+                };
+                self.unknown_level |= level.is_none();
+                self.level = level.or(self.level);
+                level.is_some()
             }
             (Role::Message, Parsed::Text(text)) => {
                 self.message = text;
@@ -233,8 +165,8 @@ impl<'m> Said<'m> {
     }
 }
 
-/// Reads an object into its members.
-struct Object<'v, 'a>(&'v mut Members<'a>);
+/// Reads an object into a vector of its members.
+struct Object<'v, 'a>(&'v mut Vec<Member<'a>>);
 
 impl<'a> DeserializeSeed<'a> for Object<'_, 'a> {
     type Value = ();
@@ -254,8 +186,13 @@ impl<'a> Visitor<'a> for Object<'_, 'a> {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key_seed(Name)? {
             let source = map.next_value::<&RawValue>()?.get();
-            let added = self.0.add(name, parse(source), source);
-            added.map_err(|TooMany| de::Error::custom("too many members"))?;
+            let member = Member { name, value: parse(source), source };
+            // Few members: comparing is faster than hashing.
+            match self.0.iter().position(|earlier| earlier.name == member.name) {
+                Some(earlier) => self.0[earlier] = member,
+                None if self.0.len() == MAX_MEMBERS => return Err(de::Error::custom("too many members")),
+                None => self.0.push(member),
+            }
         }
         Ok(())
     }

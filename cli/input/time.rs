@@ -23,7 +23,7 @@ const MINUTE: usize = 17;
 
 impl Times {
     /// As [`from_text`].
-    pub(super) fn from_text(&mut self, text: &str) -> Option<SystemTime> {
+    pub(super) fn read(&mut self, text: &str) -> Option<SystemTime> {
         let Some((minute, rest)) = text.as_bytes().split_first_chunk::<MINUTE>() else { return from_text(text) };
         let Some(after) = since_minute(rest) else { return from_text(text) };
         if let Some(began) = self.began.filter(|_| self.minute == *minute) {
@@ -164,7 +164,7 @@ mod tests {
         ) {
             let mut times = Times::default();
             for text in texts {
-                prop_assert_eq!(times.from_text(&text), from_text(&text), "{}", text);
+                prop_assert_eq!(times.read(&text), from_text(&text), "{}", text);
             }
         }
 
