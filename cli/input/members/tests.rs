@@ -170,24 +170,6 @@ proptest! {
     }
 }
 
-fn piece() -> impl Strategy<Value = String> {
-    let name = prop_oneof![8 => "\"[a-cé]{0,3}\"", 1 => "\"a\\\\u00e9\"", 1 => "\"\n\""];
-    let value = prop_oneof![
-        6 => prop_oneof![Just("null"), Just("true"), Just("false")].prop_map(str::to_owned),
-        1 => prop_oneof![Just("nul"), Just("truex")].prop_map(str::to_owned),
-        6 => "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,4})?([eE][+-]?[0-9]{1,2})?",
-        1 => "-?0?[0-9]{0,2}(\\.[0-9]{0,4})?([eE][+-]?[0-9]{0,2})?",
-        6 => "\"[ -!#-\\[\\]-~é]{0,8}\"",
-        2 => "\"(\\\\n|\\\\u00e9|\\\\\"|\\\\ud800){0,3}\"",
-        1 => "\"(\\\\x|\t){0,2}\"",
-        2 => any_json().prop_map(|json| json.to_string()),
-    ];
-    let space = || prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just("\t"), 1 => Just("\r\n")];
-    let comma = prop_oneof![24 => Just(","), 1 => Just(""), 1 => Just(",,")];
-    (space(), name, space(), value, space(), comma)
-        .prop_map(|(a, name, b, value, c, comma)| format!("{a}{name}{b}:{b}{value}{c}{comma}"))
-}
-
 fn any_json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Null),
