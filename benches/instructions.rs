@@ -33,7 +33,7 @@ const CALLS: u64 = 2_000;
 /// So much is logged while the worker sleeps, and is carried when the flush wakes it, so many times over.
 const BURST: u64 = 2_700;
 const BURSTS: u64 = 2;
-/// All bursts, and the first that is not counted, stay below the quarter at which callers wake a worker.
+/// All bursts, with the one that is taken off again, stay below the quarter at which callers wake a worker.
 /// The shared lane has four times as many as the others.
 const LANE_SLOTS: usize = 32 << 10;
 /// After this time the engine's threads have found that there is nothing to do, even under valgrind.
