@@ -320,11 +320,14 @@ fn lanes_that_nobody_needs_any_more_are_freed_and_made_again() {
                 scope.spawn(move || {
                     engine.attach_thread().unwrap();
                     barrier.wait();
+                    let lanes = private_lanes(engine);
                     info!(engine.logger("t"), "m", thread = rush * RUSH as u64 + index, n = 0u64);
+                    // All hold their lanes until each has counted.
+                    barrier.wait();
+                    assert!(lanes >= RUSH, "{lanes} of {RUSH}");
                 });
             }
         });
-        assert!(private_lanes(&engine) >= RUSH, "{engine:?}");
         // The reserve and one spare are kept.
         wait_until("the lanes of the rush are gone", || private_lanes(&engine) <= 2);
         engine.flush(LONG).unwrap();
