@@ -151,6 +151,10 @@ impl Road {
         }
         let now = self.wall.unix_nanos(self.intake.clock.now());
         self.filtering.release(now, all);
+        if self.filtering.released.is_empty() {
+            // Asked after every round, also of an idle worker.
+            return;
+        }
         for mut held in self.filtering.released.drain(..) {
             self.finish.carry(&mut held.event(), || self.numbering.next_held());
         }

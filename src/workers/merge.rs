@@ -24,11 +24,10 @@ impl Merge {
     /// all that is left is younger than `horizon`.
     ///
     /// The horizon is a reading of the clock from before new lanes were taken in and the first lane
-    /// was polled. An event that
-    /// was logged after another one (by a thread that knew of it) has a younger tick; if the
-    /// younger one is not beyond the horizon, the older one was published before the polling
-    /// began, and was seen, unless it lies behind a full window: then the horizon is moved back to
-    /// that window's end. So no event overtakes one that happened before it, unless that one is
+    /// was polled. An event that was logged after another one (by a thread that knew of it) has a
+    /// younger tick; if the younger one is not beyond the horizon, the older one was published before
+    /// the polling began, and was seen, unless it lies behind a full window: then the horizon is moved
+    /// back to that window's end. So no event overtakes one that happened before it, unless that one is
     /// hidden: in the shared lane, behind a slot that a neighbour claimed and has not published.
     pub(super) fn next(&mut self, horizon: u64) -> Option<(usize, u64)> {
         let Reverse((tick, lane)) = self.heads.pop()?;
