@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use logwheel::{BreakerSettings, HttpFormat, HttpSink, MemorySink, OnFull, RetrySettings, SinkOptions, info};
+use logwheel::{BreakerSettings, HttpFormat, HttpSink, Ledger, MemorySink, OnFull, RetrySettings, SinkOptions, info};
 use serde_json::Value as Json;
 use support::receiver::Receiver;
 use support::{LONG, lock, small, wait_until};
@@ -180,16 +180,14 @@ fn a_shutdown_while_the_server_is_down_counts_exactly_what_was_not_delivered() {
     assert_eq!(handle.len() as u64, EVENTS, "the other sink got everything");
 }
 
-#[test]
-fn a_server_that_refuses_for_good_sends_events_to_the_fallback_or_into_the_books() {
-    let server = Server::start(any_port(), [400, 401]);
-    let whole = HttpSink::builder(server.url()).format(HttpFormat::Ndjson).timeout(LONG).bisect_refused(false);
-    let whole = whole.build().unwrap();
+/// Logs all events to a sink that has a memory sink for its fallback; says what the books say, and how many events
+/// the fallback got.
+fn log_all_beside_a_spare(http: HttpSink, options: impl FnOnce(SinkOptions) -> SinkOptions) -> (Ledger, u64) {
     let spare = MemorySink::new();
     let handle = spare.handle();
     let engine = small()
         .on_full(OnFull::Block)
-        .sink_with(whole, |sink| impatient(sink).batch_max_age(10 * LONG).fallback("spare"))
+        .sink_with(http, |sink| options(impatient(sink).fallback("spare")))
         .sink_with(spare, |sink| sink.name("spare").standby(true))
         .build()
         .unwrap();
@@ -197,10 +195,18 @@ fn a_server_that_refuses_for_good_sends_events_to_the_fallback_or_into_the_books
     (0..EVENTS).for_each(|n| info!(logger, "m", n));
     let report = engine.shutdown(LONG);
     assert!(report.complete && report.ledger.is_balanced(), "{}", report.ledger);
-    let http = report.ledger.sink("http").unwrap();
+    (report.ledger, handle.len() as u64)
+}
+
+#[test]
+fn a_server_that_refuses_for_good_sends_events_to_the_fallback_or_into_the_books() {
+    let server = Server::start(any_port(), [400, 401]);
+    let whole = HttpSink::builder(server.url()).format(HttpFormat::Ndjson).timeout(LONG).bisect_refused(false);
+    let (ledger, spared) = log_all_beside_a_spare(whole.build().unwrap(), |sink| sink.batch_max_age(10 * LONG));
+    let http = ledger.sink("http").unwrap();
     // The first batch is rejected, the second one given up: no retry helps without a credential.
-    assert_eq!((http.total_rejected(), http.fallback, http.delivered), (50, 50, EVENTS - 100), "{}", report.ledger);
-    assert_eq!((handle.len(), server.events().len() as u64), (50, EVENTS - 100));
+    assert_eq!((http.total_rejected(), http.fallback, http.delivered), (50, 50, EVENTS - 100), "{ledger}");
+    assert_eq!((spared, server.events().len() as u64), (50, EVENTS - 100));
 }
 
 /// A wrong path is nothing that an event can be blamed for: all of them go to the fallback, until the breaker pauses.
@@ -208,20 +214,9 @@ fn a_server_that_refuses_for_good_sends_events_to_the_fallback_or_into_the_books
 fn what_the_endpoint_does_not_know_goes_to_the_fallback() {
     for status in [401, 403, 404, 405, 415] {
         let receiver = Receiver::start(move |_| Some((status, "not here".into())));
-        let spare = MemorySink::new();
-        let handle = spare.handle();
-        let engine = small()
-            .on_full(OnFull::Block)
-            .sink_with(sink(&receiver.url()), |sink| impatient(sink).fallback("spare"))
-            .sink_with(spare, |sink| sink.name("spare").standby(true))
-            .build()
-            .unwrap();
-        let logger = engine.logger("t");
-        (0..EVENTS).for_each(|n| info!(logger, "m", n));
-        let report = engine.shutdown(LONG);
-        assert!(report.complete && report.ledger.is_balanced(), "{}", report.ledger);
-        let http = report.ledger.sink("http").unwrap();
-        assert_eq!((http.fallback, http.total_rejected(), handle.len() as u64), (EVENTS, 0, EVENTS), "{status}");
+        let (ledger, spared) = log_all_beside_a_spare(sink(&receiver.url()), |sink| sink);
+        let http = ledger.sink("http").unwrap();
+        assert_eq!((http.fallback, http.total_rejected(), spared), (EVENTS, 0, EVENTS), "{status}");
     }
 }
 
