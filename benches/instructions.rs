@@ -16,6 +16,8 @@
 //! For each part the program prints a line, `count NAME OPERATIONS` or `less NAME OPERATIONS`; what lies between
 //! parts counts for nothing.
 
+mod measure;
+
 use std::hint::black_box;
 use std::thread;
 use std::time::Duration;
@@ -26,6 +28,7 @@ use logwheel::{
     Logger, NullSink, OnFull, Overflow, Record, Shape, SinkOptions, SizeGuard, StaticFields, Topology, Value, debug,
     filters, info,
 };
+use measure::events::{AGENT, eight_fields, three_fields};
 
 const LONG: Duration = Duration::from_secs(600);
 /// Less than a quarter of a lane of the default size: a call that wakes the worker would not be like the others.
@@ -127,28 +130,6 @@ fn callers() {
     case("private/3_fields_2_bound", Lanes::PerThread, bound, three_fields);
     case("private/display", Lanes::PerThread, plain, |logger, n| info!(logger, "request", id = %n));
     case("private/string_100", Lanes::PerThread, plain, |logger, _| info!(logger, "request", agent = black_box(AGENT)));
-}
-
-const AGENT: &str =
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36 abcd";
-
-fn three_fields(logger: &Logger, n: u64) {
-    info!(logger, "order filled", order_id = n, price = 101.5, symbol = black_box("ACMECORP"));
-}
-
-fn eight_fields(logger: &Logger, n: u64) {
-    info!(
-        logger,
-        "order filled",
-        order_id = n,
-        price = 101.5,
-        symbol = black_box("ACMECORP"),
-        quantity = 300u32,
-        venue = black_box("XNAS"),
-        aggressive = true,
-        latency_ns = n,
-        account = -7i64,
-    );
 }
 
 /// What the event of `benches/chain.rs` has: six fields, one of them secret.

@@ -8,6 +8,8 @@
 //!
 //! At the end, percentiles of single calls at a 50 µs pace, less the cost of reading the clock.
 
+mod measure;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,6 +20,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use disruptor::{BusySpin, EventPoller, Polling, Producer, build_multi_producer, build_single_producer};
 use hdrhistogram::Histogram;
 use logwheel::{Engine, Event, Lanes, Logger, OnFull, info};
+use measure::events::{AGENT, eight_fields, three_fields};
 
 const BURST: u64 = 2048;
 const SLOTS: usize = 8192;
@@ -166,25 +169,6 @@ fn calls<F: FnMut(&Logger, u64)>(engine: &Engine, call: F) -> Calls<'_, F> {
     Calls { engine, logger: engine.logger("bench"), call }
 }
 
-fn three_fields(logger: &Logger, n: u64) {
-    info!(logger, "order filled", order_id = n, price = 101.5, symbol = black_box("ACMECORP"));
-}
-
-fn eight_fields(logger: &Logger, n: u64) {
-    info!(
-        logger,
-        "order filled",
-        order_id = n,
-        price = 101.5,
-        symbol = black_box("ACMECORP"),
-        quantity = 300u32,
-        venue = black_box("XNAS"),
-        aggressive = true,
-        latency_ns = n,
-        account = -7i64,
-    );
-}
-
 /// Runs `work` while another thread publishes bursts of the same event through the same engine.
 fn beside_a_neighbour<R>(engine: &Engine, attach: bool, work: impl FnOnce() -> R) -> R {
     let stop = AtomicBool::new(false);
@@ -247,9 +231,6 @@ fn dense(c: &mut Criterion) {
     }
     group.finish();
 }
-
-const AGENT: &str =
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36 abcd";
 
 /// Single calls, far apart: what a service at a normal load sees.
 fn paced(_: &mut Criterion) {

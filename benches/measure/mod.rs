@@ -1,7 +1,9 @@
-//! What the benches share: CPU times and percentiles.
+//! What the benches share: CPU times, percentiles, log statements.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 use std::time::Duration;
+
+pub mod events;
 
 /// User and system time of this process so far.
 pub fn cpu_time() -> Duration {
