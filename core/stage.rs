@@ -126,6 +126,13 @@ pub trait Filter: Send {
 pub trait Enricher: Send {
     stage_hooks!(Enricher);
 
+    /// The field in which each event is to bring the name of the thread that logged it, if the
+    /// enricher wants that. By the time a stage runs, the event is on a worker: so the callers
+    /// write it, once encoded for each thread. Asked once, before the first event. Default none.
+    fn thread_field(&self) -> Option<String> {
+        None
+    }
+
     /// Adds fields.
     ///
     /// # Errors
@@ -272,7 +279,11 @@ boxed_stage!(Filter, |event: &mut Enrichment<'_, '_>| filter -> Verdict, {
         (**self).min_level()
     }
 });
-boxed_stage!(Enricher, |event: &mut Enrichment<'_, '_>| enrich -> (), {});
+boxed_stage!(Enricher, |event: &mut Enrichment<'_, '_>| enrich -> (), {
+    fn thread_field(&self) -> Option<String> {
+        (**self).thread_field()
+    }
+});
 boxed_stage!(Redactor, |event: &mut Event<'_>| redact -> (), {});
 boxed_stage!(Processor, |line: &[u8], out: &mut Vec<u8>| process -> Processed, {
     fn reads_json(&self) -> bool {

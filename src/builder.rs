@@ -314,6 +314,7 @@ impl EngineBuilder {
         let cores = Cores::usable();
         let (order, routes) = self.checked(&cores)?;
         self.hoist_level();
+        self.config.thread_fields = thread_fields(&self.stages);
         let diagnostics = Arc::new(Diagnostics::new(self.hook.take()));
         let gauge = self.pressure.take().map(|pressure| {
             // Nobody else had it before.
@@ -383,6 +384,14 @@ fn hidden_json(stages: &StageSet) -> Vec<String> {
         format!("processor {reader:?}: reads JSON, which {wraps:?} before it hides; add {reader:?} before {wraps:?}")
     };
     readers.map(problem).collect()
+}
+
+/// The fields with the thread's name that events are to bring along.
+fn thread_fields(stages: &StageSet) -> Vec<String> {
+    let mut names: Vec<String> = stages.enrichers.iter().filter_map(|enricher| enricher.thread_field()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The spools of the sinks that have one. Notes those that cannot be opened.

@@ -120,6 +120,8 @@ pub(crate) struct Config {
     pub(crate) pin: Pin,
     pub(crate) wait: Wait,
     pub(crate) lane_idle: Duration,
+    /// Fields in which callers write the name of their thread; from the enrichers.
+    pub(crate) thread_fields: Vec<String>,
     pub(crate) max_park: Duration,
     pub(crate) idle_park: Duration,
     pub(crate) wake_level: Option<Level>,
@@ -156,6 +158,7 @@ impl Default for Config {
             pin: Pin::None,
             wait: Wait::Adaptive,
             lane_idle: Duration::from_secs(30),
+            thread_fields: Vec::new(),
             max_park: Duration::from_millis(5),
             idle_park: Duration::from_millis(100),
             wake_level: None,

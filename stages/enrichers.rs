@@ -8,7 +8,7 @@
 //! |---|---|---|---|
 //! | `static` | [`StaticFields`] | the fields that it was given | `field` |
 //! | `host` | [`Host`] | `host`, `pid`, `os`, `arch` | `only` all |
-//! | `process` | [`ProcessInfo`] | `pid`, `executable`, `version` | `only` all, `prefix` none, `version` none |
+//! | `process` | [`ProcessInfo`] | `pid`, `thread`, `executable`, `version` | `only` all, `prefix` none, `version` none |
 //! | `env` | [`EnvFields`] | environment variables | `variables` none, `prefix` none, `rename` none |
 //! | `kubernetes` | [`Kubernetes`] | `k8s_pod`, `k8s_namespace`, `k8s_node`, `k8s_container`, `k8s_cluster`, `k8s_deployment` | `prefix` `k8s_`, `deployment` true, `skip_if_not_k8s` true, `pod_name_env` `POD_NAME`, `pod_namespace_env` `POD_NAMESPACE`, `node_name_env` `NODE_NAME`, `container_name_env` `CONTAINER_NAME`, `cluster_name_env` `CLUSTER_NAME` |
 //! | `context` | [`ContextFields`] | `correlation_id`, copies and defaults of context fields | `correlation_id` true, `copy` none, `fields` none, `prefix` `ctx_`, `default` none |

@@ -8,7 +8,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use logwheel::{AttachError, Lanes, Logger, MemorySink, NullSink, OnFull, info};
+use logwheel::{AttachError, Lanes, Logger, MemorySink, NullSink, OnFull, Scope, info};
 use support::{
     LONG, assert_each_thread_in_order, assert_unique, events, private_lanes, resident_bytes, small, thread_and_number,
     wait_until,
@@ -338,4 +338,52 @@ fn lanes_that_nobody_needs_any_more_are_freed_and_made_again() {
     let report = engine.shutdown(LONG);
     assert!(report.complete && report.ledger.is_balanced(), "{}", report.ledger);
     assert_eq!(handle.len(), 3 * RUSH);
+}
+
+#[test]
+fn an_event_brings_the_name_of_the_thread_that_logged_it() {
+    use logwheel::{ProcessField, ProcessInfo};
+
+    let memory = MemorySink::new();
+    let handle = memory.handle();
+    let own = ProcessInfo::builder().only([ProcessField::Thread, ProcessField::Pid]).build().unwrap();
+    let prefixed = ProcessInfo::builder().only([ProcessField::Thread]).prefix("process_").build().unwrap();
+    let engine = small().promote_after(2).enricher(own).enricher(prefixed).sink(memory).build().unwrap();
+    let logger = &engine.logger("orders");
+    let log = move |times: u64, long: &str| {
+        for n in 0..times {
+            info!(logger, "from a thread", n = n, long = long);
+        }
+    };
+    thread::scope(|scope| {
+        // The first events go through the shared lane, the others through one of the thread's own.
+        thread::Builder::new().name("matcher".to_owned()).spawn_scoped(scope, move || log(10, "")).unwrap();
+        // Too large for a slot.
+        thread::Builder::new().name("gateway".to_owned()).spawn_scoped(scope, move || log(1, &"x".repeat(5_000))).unwrap();
+        scope.spawn(move || info!(logger, "nameless"));
+        let inside = Scope::new().field("thread", "of the scope");
+        thread::Builder::new()
+            .name("worker".to_owned())
+            .spawn_scoped(scope, move || {
+                let _guard = inside.enter();
+                info!(logger, "in a scope");
+                info!(logger, "with a field", thread = "of the statement");
+            })
+            .unwrap();
+    });
+    assert!(engine.shutdown(LONG).complete);
+    let mut seen: Vec<[String; 3]> = events(&handle)
+        .iter()
+        .map(|event| ["message", "thread", "process_thread"].map(|name| event[name].as_str().unwrap_or("-").to_owned()))
+        .collect();
+    seen.sort_unstable();
+    seen.dedup();
+    let expected = [
+        ["from a thread", "gateway", "gateway"],
+        ["from a thread", "matcher", "matcher"],
+        ["in a scope", "of the scope", "worker"],
+        ["nameless", "-", "-"],
+        ["with a field", "of the statement", "worker"],
+    ];
+    assert_eq!(seen, expected);
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use logwheel_core::wire::Out;
-use logwheel_core::{Callsite, Level, TraceContext};
+use logwheel_core::{Callsite, EncodedFields, Level, TraceContext};
 
 use super::arguments::{Arguments, Encoded};
 use super::big;
@@ -129,7 +129,7 @@ fn publish_stray<A: Arguments>(intake: &Intake, statement: Statement<'_>, argume
     if !admit(intake, counts) {
         return;
     }
-    let event = Draft::new(intake, statement, &scope, arguments);
+    let event = Draft::new(intake, statement, &[], &scope, arguments);
     if event.fits(intake) {
         place(intake, &mut lane, counts, statement.marks.level_number(), &event);
     } else {
@@ -144,6 +144,8 @@ struct Caller {
     /// How many events until this thread asks for a private lane.
     until_promotion: u32,
     counts: Arc<CallerCounts>,
+    /// The fields with the thread's name that a stage wants in each event, encoded.
+    thread: Box<[u8]>,
 }
 
 #[cold]
@@ -157,9 +159,20 @@ fn enrol<'c>(callers: &'c mut Vec<Caller>, intake: &Arc<Intake>) -> Option<&'c m
         lane: intake.shared.writer(),
         until_promotion: intake.config.promote_after,
         counts: intake.register(),
+        thread: thread_fields(&intake.config.thread_fields),
         intake: Arc::clone(intake),
     });
     callers.last_mut()
+}
+
+fn thread_fields(names: &[String]) -> Box<[u8]> {
+    let mut fields = EncodedFields::new();
+    if !names.is_empty()
+        && let Some(thread) = std::thread::current().name()
+    {
+        names.iter().for_each(|name| fields.push(name, thread));
+    }
+    fields.as_bytes().into()
 }
 
 impl Caller {
@@ -169,12 +182,12 @@ impl Caller {
             self.promote();
         }
         self.until_promotion -= 1;
-        let Self { intake, lane, counts, .. } = self;
+        let Self { intake, lane, counts, thread, .. } = self;
         if !admit(intake, counts) {
             return;
         }
         // Its parts stay in registers: only the unusual ways take it as a whole, and get a copy.
-        let event = Draft::new(intake, statement, scope, arguments);
+        let event = Draft::new(intake, statement, thread, scope, arguments);
         if !event.fits(intake) {
             return big::send(intake, lane, counts, event);
         }
@@ -279,6 +292,8 @@ pub(super) struct Draft<'a, A> {
     pub(super) ticks: u64,
     pub(super) callsite: u32,
     pub(super) statement: Statement<'a>,
+    /// Fields with the name of the thread.
+    pub(super) thread: &'a [u8],
     pub(super) scope: &'a [u8],
     pub(super) trace: Option<&'a TraceContext>,
     pub(super) arguments: A,
@@ -287,12 +302,19 @@ pub(super) struct Draft<'a, A> {
 
 impl<'a, A: Arguments> Draft<'a, A> {
     #[inline(always)]
-    fn new(intake: &Intake, statement: Statement<'a>, scope: &'a ScopeState, arguments: A) -> Self {
+    fn new(
+        intake: &Intake,
+        statement: Statement<'a>,
+        thread: &'a [u8],
+        scope: &'a ScopeState,
+        arguments: A,
+    ) -> Self {
         Draft {
             ticks: intake.clock.now(),
             // Before the claim: a call site's first event enters it into a table.
             callsite: statement.callsite.id(),
             statement,
+            thread,
             scope: scope.fields(),
             trace: scope.trace(),
             arguments,
@@ -312,7 +334,12 @@ impl<A> Draft<'_, A> {
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
         let trace = if self.trace.is_some() { TraceContext::ENCODED_LEN } else { 0 };
-        trace + self.statement.context.len() + self.scope.len() + self.arguments_len
+        trace + self.context_len() + self.arguments_len
+    }
+
+    #[inline(always)]
+    fn context_len(&self) -> usize {
+        self.statement.context.len() + self.thread.len() + self.scope.len()
     }
 
     #[inline(always)]
@@ -321,6 +348,9 @@ impl<A> Draft<'_, A> {
             out.put_array(trace.to_bytes());
         }
         out.put(self.statement.context);
+        if !self.thread.is_empty() {
+            out.put(self.thread);
+        }
         if !self.scope.is_empty() {
             out.put(self.scope);
         }
@@ -334,7 +364,7 @@ impl<A> Draft<'_, A> {
             callsite: self.callsite,
             level: self.statement.marks.level_number(),
             flags: self.statement.marks.flags().with(Flags::TRACE, self.trace.is_some()).with(flags, true),
-            context_len: (self.statement.context.len() + self.scope.len()) as u32,
+            context_len: self.context_len() as u32,
             tail,
         }
     }

@@ -11,13 +11,17 @@ use crate::option::require;
 /// | field | value |
 /// |---|---|
 /// | `pid` | the number of the process |
+/// | `thread` | the name of the thread that logged; absent if it has none |
 /// | `executable` | the file name of its executable, without the folders before it |
 /// | `version` | what [`version`](ProcessInfoBuilder::version) was given; absent without |
 ///
-/// The name of the thread is not among them: by the time a stage runs, the event is on a worker.
 /// What cannot be found out is left out. The values are read when this is built and again when the
 /// engine starts; each event costs a copy of their bytes. A field that an event has already is not
 /// overwritten.
+///
+/// By the time a stage runs, the event is on a worker. So the *caller* writes `thread`, which takes
+/// room in the slot for two names and costs it a copy; it stands with the fields of scopes. A
+/// thread's name is read when it logs to the engine for the first time.
 ///
 /// ```
 /// use logwheel_stages::{ProcessField, ProcessInfo};
@@ -39,6 +43,8 @@ pub struct ProcessInfo {
 pub enum ProcessField {
     /// `pid`: the number of the process.
     Pid,
+    /// `thread`: the name of the thread that logged.
+    Thread,
     /// `executable`: the file name of the executable.
     Executable,
     /// `version`: the version of the service.
@@ -47,13 +53,15 @@ pub enum ProcessField {
 
 impl ProcessField {
     /// All of them, in the order in which they are added by default.
-    pub const ALL: [ProcessField; 3] = [ProcessField::Pid, ProcessField::Executable, ProcessField::Version];
+    pub const ALL: [ProcessField; 4] =
+        [ProcessField::Pid, ProcessField::Thread, ProcessField::Executable, ProcessField::Version];
 
     /// The name of the field in an event, before the prefix.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             ProcessField::Pid => "pid",
+            ProcessField::Thread => "thread",
             ProcessField::Executable => "executable",
             ProcessField::Version => "version",
         }
@@ -111,6 +119,8 @@ impl ProcessInfoBuilder {
             let name = format!("{}{}", self.prefix, field.name());
             match field {
                 ProcessField::Pid => encoded.push(&name, std::process::id()),
+                // The callers write it.
+                ProcessField::Thread => {}
                 ProcessField::Executable => {
                     let path = std::env::current_exe().ok();
                     if let Some(file) = path.as_deref().and_then(std::path::Path::file_name) {
@@ -151,6 +161,11 @@ impl Enricher for ProcessInfo {
         Ok(())
     }
 
+    fn thread_field(&self) -> Option<String> {
+        let ProcessInfoBuilder { fields, prefix, .. } = &self.options;
+        fields.contains(&ProcessField::Thread).then(|| format!("{prefix}{}", ProcessField::Thread.name()))
+    }
+
     fn enrich(&mut self, event: &mut Enrichment<'_, '_>) -> Result<(), StageError> {
         event.add_encoded(&self.encoded);
         Ok(())
@@ -182,6 +197,14 @@ mod tests {
             ProcessInfo::builder().only([ProcessField::Version, ProcessField::Pid]).prefix("p_").build().unwrap();
         assert_eq!(enrich(&mut process, &TestEvent::new("m")), [format!("p_pid=U64({})", std::process::id())]);
         assert_eq!(enrich(&mut process, &TestEvent::new("m").field("p_pid", Value::U64(0))), [""; 0]);
+    }
+
+    #[test]
+    fn callers_are_asked_for_the_name_of_their_thread() {
+        let wants = |builder: ProcessInfoBuilder| builder.build().unwrap().thread_field();
+        assert_eq!(wants(ProcessInfo::builder()).as_deref(), Some("thread"));
+        assert_eq!(wants(ProcessInfo::builder().prefix("p_")).as_deref(), Some("p_thread"));
+        assert_eq!(wants(ProcessInfo::builder().only([ProcessField::Pid])), None);
     }
 
     #[test]
