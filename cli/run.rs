@@ -45,8 +45,12 @@ pub fn run(args: &RunArgs) -> ExitCode {
 fn try_run(args: &RunArgs) -> Result<ExitCode, String> {
     let config = std::fs::read_to_string(&args.config)
         .map_err(|error| format!("--config {}: {error}", args.config.display()))?;
-    let pipeline = Pipeline::from_toml(&config, &|name| std::env::var(name).ok())
-        .map_err(|error| format!("{}: {error}", args.config.display()))?;
+    // What is no Unicode is none of ours, and may not be referred to.
+    let variables: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let pipeline =
+        Pipeline::from_toml_in(&config, &variables).map_err(|error| format!("{}: {error}", args.config.display()))?;
     let inputs = open_all(&args.input)?;
     let mut report_to = ReportTo::open(args.report_file.as_deref(), &pipeline.sinks)?;
     let (sinks, shutdown_timeout) = (pipeline.sinks.clone(), pipeline.shutdown_timeout);

@@ -82,6 +82,23 @@
 //! | `fallback` | the sink that gets what this one gives up on |
 //! | `standby` | whether it gets only what others hand over |
 //!
+//! # Environment
+//!
+//! `logwheel run` reads options from environment variables as well, which win over the file:
+//! `LOGWHEEL_<TYPE>__<OPTION>` goes to every stage or sink of this type in the file, `LOGWHEEL_ENGINE__<OPTION>` to
+//! the engine. Two underscores lead into a table, lists and tables are written in JSON or TOML:
+//! `LOGWHEEL_LOKI__URL=http://loki:3100`, `LOGWHEEL_LOKI__BATCH__MAX_EVENTS=500`, `LOGWHEEL_LOKI__LABELS={"app":"shop"}`,
+//! `LOGWHEEL_SIZE_GUARD__MAX_BYTES=256000`.
+//!
+//! # Spellings of fapilog
+//!
+//! The sinks `http`, `loki` (also `grafana-loki`) and `cloudwatch` take, also from the environment, `batch_size`,
+//! `batch_timeout_seconds`, `timeout_seconds`, `max_retries` (which counts attempts), `retry_base_delay`,
+//! `auth_username`, `auth_password`, `auth_token`, `circuit_breaker_enabled`, `circuit_breaker_threshold` and
+//! `circuit_breaker_recovery_seconds` for `batch.max_events`, `batch.max_age`, `timeout`, `retry.max_attempts`,
+//! `retry.base_delay`, `auth.user`, `auth.password`, `auth.bearer_token`, `breaker.enabled`,
+//! `breaker.failure_threshold` and `breaker.recovery`.
+//!
 //! # Routes
 //!
 //! Without any, every sink gets every event. Each `[[route]]` is a rule: `sinks` (names, or `"*"`) get the events
@@ -105,6 +122,7 @@
 
 mod engine;
 mod enrichers;
+mod environment;
 mod filters;
 mod names;
 mod options;
@@ -113,6 +131,7 @@ mod processors;
 mod redactors;
 mod routes;
 mod sinks;
+mod spellings;
 pub mod units;
 
 use std::time::Duration;
@@ -172,11 +191,40 @@ impl Pipeline {
     /// assert_eq!(error.problems(), ["sink[0].rotate_byte: unknown key; did you mean \"rotate_bytes\"?"]);
     /// ```
     pub fn from_toml(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let settings: Table = match text.parse() {
-            Ok(settings) => settings,
-            Err(error) => return Err(SettingsError::new(vec![syntax_problem(text, &error)])),
-        };
+        Self::from_tables(parse(text)?, Vec::new(), environment)
+    }
+
+    /// As [`from_toml`](Self::from_toml), with all variables of an environment: those that are named
+    /// after an option take its place. See [the environment](self#environment).
+    ///
+    /// # Errors
+    /// As for [`from_toml`](Self::from_toml).
+    ///
+    /// ```
+    /// use logwheel_cli::settings::Pipeline;
+    ///
+    /// let text = "[[sink]]\ntype = 'file'\npath = 'app.log'\n";
+    /// let variables = [("LOGWHEEL_FILE__KEEP_FILES".to_owned(), "many".to_owned())];
+    /// let error = Pipeline::from_toml_in(text, &variables).unwrap_err();
+    /// assert!(error.problems()[0].starts_with("sink[0].keep_files = \"${LOGWHEEL_FILE__KEEP_FILES}\""));
+    /// ```
+    pub fn from_toml_in(text: &str, variables: &[(String, String)]) -> Result<Self, SettingsError> {
+        let mut settings = parse(text)?;
+        spellings::rename_types(&mut settings);
+        let problems = environment::overlay(&mut settings, variables, &kinds());
+        let value_of = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        Self::from_tables(settings, problems, &value_of)
+    }
+
+    fn from_tables(
+        mut settings: Table,
+        found: Vec<String>,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
+        spellings::rename_types(&mut settings);
+        let twice = spellings::rename_options(&mut settings);
         let problems = Problems::new(&settings, environment);
+        found.into_iter().chain(twice).for_each(|problem| problems.note(problem));
         let mut pipeline = Self::read(&settings, &problems);
         if let Err(error) = pipeline.builder.check() {
             for problem in error.problems() {
@@ -278,6 +326,29 @@ impl Pipeline {
         }
         Self { builder, hidden: Hidden::default(), sinks, shutdown_timeout }
     }
+}
+
+/// The table to which a path leads, made where there is none; `None` if something else is there.
+fn table_at<'t>(table: &'t mut Table, path: &[&str]) -> Option<&'t mut Table> {
+    path.iter().try_fold(table, |at, name| at.entry(*name).or_insert_with(|| Value::Table(Table::new())).as_table_mut())
+}
+
+fn parse(text: &str) -> Result<Table, SettingsError> {
+    text.parse().map_err(|error| SettingsError::new(vec![syntax_problem(text, &error)]))
+}
+
+/// The sections that can be there several times, with their types.
+fn kinds() -> [(&'static str, Vec<&'static str>); 5] {
+    fn names<T>(types: &Types<T>) -> Vec<&'static str> {
+        types.iter().map(|(name, _)| *name).collect()
+    }
+    [
+        ("filter", names(filters::TYPES)),
+        ("enricher", names(enrichers::TYPES)),
+        ("redactor", names(redactors::TYPES)),
+        ("processor", names(processors::TYPES)),
+        ("sink", names(sinks::TYPES)),
+    ]
 }
 
 /// The tables of a section that can be there several times.

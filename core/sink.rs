@@ -45,9 +45,16 @@ pub trait Sink: Send {
         self.flush()
     }
 
-    /// Whether the sink believes that it can deliver.
+    /// Whether the sink believes that it can deliver. Asked whenever it was called.
     fn health(&self) -> Health {
         Health::Healthy
+    }
+
+    /// Finds out whether the destination would take a batch, by a call as cheap as it offers; for
+    /// health checks, between batches. Called on a sink that has started. Default: what it
+    /// [believes](Self::health).
+    fn check(&mut self) -> Health {
+        self.health()
     }
 
     /// What it has to say that is not about one batch, since it was asked last: a warning for
@@ -108,6 +115,9 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
     }
     fn health(&self) -> Health {
         (**self).health()
+    }
+    fn check(&mut self) -> Health {
+        (**self).check()
     }
     fn notice(&mut self) -> Option<Cow<'static, str>> {
         (**self).notice()

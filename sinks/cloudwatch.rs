@@ -64,9 +64,10 @@ const MAX_TOKEN_TRIES: usize = 2;
 /// | `logs:PutLogEvents` | always |
 /// | `logs:CreateLogStream` | `create_log_stream`, unless the stream exists |
 /// | `logs:CreateLogGroup` | `create_log_group`, unless the group exists |
+/// | `logs:DescribeLogStreams` | health checks ([`Sink::check`]); without it the last delivery tells |
 ///
 /// The stream is created first; the group only when the service says that there is none. So a
-/// group that exists needs no permission to create it. Nothing is ever described or read.
+/// group that exists needs no permission to create it. Nothing is described on the way of an event.
 ///
 /// # Limits
 /// A request holds at most 10,000 events and 1,048,576 bytes (UTF-8 messages and 26 bytes for each
@@ -279,17 +280,23 @@ impl CloudWatchSink {
         Ok(stored.rejected)
     }
 
-    /// Connects, and creates stream and group unless that was done.
-    fn ready(&mut self) -> Result<(), Meaning> {
+    /// Connects, unless that was done.
+    fn connected(&mut self) -> Result<&Client, DeliveryError> {
         if self.client.is_none() {
             let connected = Client::connect(&self.settings, &self.secrets).map_err(|error| {
                 let mut detail = String::new();
                 // A `String` never refuses.
                 let _ = write_error_chain(&error, &mut detail);
-                Meaning::Failed(DeliveryError::Retry { reason: "not_started", detail: detail.into(), after: None })
+                DeliveryError::Retry { reason: "not_started", detail: detail.into(), after: None }
             })?;
             self.client = Some(connected);
         }
+        Ok(self.client.as_ref().expect("it was just connected"))
+    }
+
+    /// Connects, and creates stream and group unless that was done.
+    fn ready(&mut self) -> Result<(), Meaning> {
+        self.connected().map_err(Meaning::Failed)?;
         if !self.stream_ready {
             self.create()?;
             self.stream_ready = true;
@@ -355,6 +362,30 @@ impl CloudWatchSink {
         }
     }
 
+    /// Whether the stream is there, or will be created with the first batch.
+    fn look(&mut self) -> Result<(), String> {
+        let Settings { log_group_name, log_stream_name, .. } = &self.settings;
+        let (group, stream) = (log_group_name.clone(), log_stream_name.clone());
+        let client = self.connected().map_err(|error| error.to_string())?;
+        let found = client.has_log_stream(&group, &stream);
+        match found.map_err(|trouble| classify(Call::DescribeLogStreams, &trouble, &self.secrets)) {
+            Ok(true) => Ok(()),
+            Ok(false) if self.settings.create_log_stream => Ok(()),
+            Ok(false) => Err(format!("log stream {stream:?} does not exist, and `create_log_stream` is off")),
+            Err(Meaning::Missing(_)) if self.settings.create_log_group => Ok(()),
+            Err(Meaning::Missing(_)) => {
+                Err(format!("log group {group:?} does not exist, and `create_log_group` is off"))
+            }
+            // Who may not look may still write: the last delivery knows better.
+            Err(Meaning::Failed(DeliveryError::Fatal { reason: "access_denied", .. })) => match &self.health {
+                Health::Unhealthy { reason } => Err(reason.clone().into_owned()),
+                _ => Ok(()),
+            },
+            Err(Meaning::Credentials(error) | Meaning::Failed(error)) => Err(error.to_string()),
+            Err(other) => Err(format!("it was looked for in vain: {other:?}")),
+        }
+    }
+
     /// The text for events that were refused for `reason`; `said` is what the service said of one of
     /// them, if it said something.
     fn why(&self, reason: &'static str, said: Option<&(&'static str, String)>) -> String {
@@ -414,6 +445,10 @@ impl Sink for CloudWatchSink {
 
     fn health(&self) -> Health {
         self.health.clone()
+    }
+
+    fn check(&mut self) -> Health {
+        self.look().map_or_else(Health::unhealthy, |()| Health::Healthy)
     }
 
     fn notice(&mut self) -> Option<Cow<'static, str>> {

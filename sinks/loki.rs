@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use logwheel_core::{Batch, Delivered, DeliveryError, Entry, Health, Sink};
+use ureq::http::Uri;
 
 use self::answer::{Sent, Verdict};
 pub use self::config::LokiSinkBuilder;
@@ -71,6 +72,8 @@ struct Shared {
 
 #[derive(Debug)]
 struct Settings {
+    /// Where Loki says whether it is ready.
+    ready: Uri,
     format: LokiFormat,
     line_limit: usize,
     long_lines: LongLine,
@@ -380,6 +383,17 @@ impl Sink for LokiSink {
 
     fn health(&self) -> Health {
         self.health.clone()
+    }
+
+    fn check(&mut self) -> Health {
+        let ready = &self.shared.settings.ready;
+        match self.client.get(ready) {
+            Ok(answer) if answer.status == 200 => Health::Healthy,
+            // A gateway before Loki that does not pass this on; or passes on what is pushed only.
+            Ok(answer) if matches!(answer.status, 401 | 403 | 404 | 405) => self.health.clone(),
+            Ok(answer) => Health::unhealthy(format!("it is not ready: {}", answer.detail())),
+            Err(error) => Health::unhealthy(error.to_string()),
+        }
     }
 
     fn notice(&mut self) -> Option<Cow<'static, str>> {

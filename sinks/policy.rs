@@ -374,6 +374,12 @@ impl DeliveryPolicy {
             .for_each(|sender| *sender = Sender { flushed_below: sender.flushed_below, ..Sender::default() });
     }
 
+    /// Whether the circuit breaker lets batches through.
+    #[must_use]
+    pub fn breaker_is_closed(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
     /// Whether [`abandon`](Self::abandon) was called.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {

@@ -89,6 +89,10 @@
 //!         self.http.health()
 //!     }
 //!
+//!     fn check(&mut self) -> Health {
+//!         self.http.check()
+//!     }
+//!
 //!     fn batch_limits(&self) -> BatchLimits {
 //!         BatchLimits { max_bytes: 512 << 10, ..BatchLimits::default() }
 //!     }

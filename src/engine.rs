@@ -151,6 +151,10 @@ impl Engine {
         Self { parts, threads, shutdown_timeout }
     }
 
+    pub(crate) fn parts(&self) -> &Arc<Parts> {
+        &self.parts
+    }
+
     /// A logger; its name is the `logger` of its events.
     #[must_use]
     pub fn logger(&self, name: &str) -> Logger {
@@ -310,7 +314,7 @@ impl Parts {
         self.sinks.iter().map(|sink| sink.ledger()).collect()
     }
 
-    fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+    pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.flush_report(timeout).map(drop)
     }
 

@@ -35,6 +35,7 @@
 //! - `cloudwatch`: the CloudWatch Logs sink, on the AWS SDK; adds minutes to a first build.
 //! - `encrypt`: the processor `encrypt`.
 //! - `zstd`: zstd in `encrypt` and for HTTP bodies; builds the C library.
+//! - `signals` (default): [`Engine::flush_on_signals`], on Unix.
 //! - `testing`: the testing kit, `logwheel::testing`; for `dev-dependencies`.
 //! - `full`: everything that a service can use.
 #![warn(missing_docs)]
@@ -48,8 +49,11 @@ mod delivery;
 mod diagnostics;
 mod engine;
 mod global;
+mod health;
 mod ledger;
 mod ring;
+#[cfg(all(unix, feature = "signals"))]
+mod signals;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -62,6 +66,7 @@ pub use delivery::{Route, SinkLedger, SinkOptions};
 pub use diagnostics::{Diagnostic, Severity};
 pub use engine::{Engine, FlushError, FlushReport, Flushed, FlushedSink, Report};
 pub use global::{GlobalGuard, InitError, global, init};
+pub use health::{HealthReport, PartHealth};
 pub use ledger::{Ledger, Notes};
 pub use logwheel_core::*;
 pub use logwheel_sinks::*;

@@ -359,7 +359,10 @@ fn an_event_brings_the_name_of_the_thread_that_logged_it() {
         // The first events go through the shared lane, the others through one of the thread's own.
         thread::Builder::new().name("matcher".to_owned()).spawn_scoped(scope, move || log(10, "")).unwrap();
         // Too large for a slot.
-        thread::Builder::new().name("gateway".to_owned()).spawn_scoped(scope, move || log(1, &"x".repeat(5_000))).unwrap();
+        thread::Builder::new()
+            .name("gateway".to_owned())
+            .spawn_scoped(scope, move || log(1, &"x".repeat(5_000)))
+            .unwrap();
         scope.spawn(move || info!(logger, "nameless"));
         let inside = Scope::new().field("thread", "of the scope");
         thread::Builder::new()

@@ -22,7 +22,7 @@ use super::units::{DURATION_FORM, SIZE_FORM, parse_duration, parse_size};
 /// with `?`, only then.
 ///
 /// In every text `${NAME}` stands for an environment variable (`$${` for the characters
-/// themselves). Values of variables, and of keys like `password` or `token`, are never shown.
+/// themselves), also where a number or `true` is wanted. Values of variables, and of keys like `password` or `token`, are never shown.
 pub struct Options<'a> {
     table: &'a Table,
     path: String,
@@ -408,16 +408,17 @@ impl<'a> Options<'a> {
         &mut self,
         key: &'static str,
         allowed: impl FnOnce() -> String,
-        read: impl FnOnce(&Value) -> Option<T>,
+        read: impl Fn(&Value) -> Option<T>,
     ) -> Option<T> {
-        let value = self.get(key)?;
-        let expanded = match value {
+        let read = match self.get(key)? {
             Value::String(text) if text.contains("${") => {
-                Some(Value::String(self.problems.expand(&self.path_of(key), text).ok()?))
+                let expanded = self.problems.expand(&self.path_of(key), text).ok()?;
+                // Variables hold texts: what the option is tells whether one is meant.
+                let plain = plain(&expanded);
+                read(&Value::String(expanded)).or_else(|| read(&plain?))
             }
-            _ => None,
+            value => read(value),
         };
-        let read = read(expanded.as_ref().unwrap_or(value));
         if read.is_none() {
             self.refuse(key, allowed());
         }
@@ -470,6 +471,15 @@ const LEVELS: &str = "must be a level: trace, debug, info, warn, error, critical
 fn whole<T: Whole>(value: &Value, range: &RangeInclusive<T>) -> Option<T> {
     let number = T::try_from(value.as_integer()?).ok()?;
     range.contains(&number).then_some(number)
+}
+
+/// The number or truth value that a text writes.
+fn plain(text: &str) -> Option<Value> {
+    let text = text.trim();
+    let flag = || text.to_ascii_lowercase().parse().map(Value::Boolean).ok();
+    let integer = || text.parse().map(Value::Integer).ok();
+    let float = || text.parse().ok().filter(|value: &f64| value.is_finite()).map(Value::Float);
+    flag().or_else(integer).or_else(float)
 }
 
 fn duration(value: &Value) -> Option<Duration> {

@@ -123,7 +123,7 @@ fn spool(options: &mut Options<'_>) -> Option<SpoolSettings> {
 /// `"never"`, `"every_batch"`, or how long after a write.
 fn spool_sync(options: &mut Options<'_>) -> Option<SpoolSync> {
     match options.get("sync")? {
-        toml::Value::String(text) if !text.contains("${") => match canonical(text).as_str() {
+        toml::Value::String(_) => match canonical(&options.optional_text("sync")?).as_str() {
             "never" => Some(SpoolSync::Never),
             "every_batch" => Some(SpoolSync::EveryBatch),
             text => match parse_duration(text) {
@@ -188,7 +188,7 @@ fn file(options: &mut Options<'_>) -> Result<Box<dyn Sink>, Reported> {
 /// `"hourly"`, `"daily"`, or a duration.
 fn rotate_every(options: &mut Options<'_>) -> Option<Rotation> {
     match options.get("rotate_every")? {
-        toml::Value::String(text) => match canonical(text).as_str() {
+        toml::Value::String(_) => match canonical(&options.optional_text("rotate_every")?).as_str() {
             "hourly" => Some(Rotation::Hourly),
             "daily" => Some(Rotation::Daily),
             text => match parse_duration(text) {

@@ -1,3 +1,5 @@
+mod taken_over;
+
 use super::*;
 
 fn environment(name: &str) -> Option<String> {

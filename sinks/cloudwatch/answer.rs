@@ -20,6 +20,8 @@ pub(super) enum Call {
     CreateLogGroup,
     CreateLogStream,
     PutLogEvents,
+    /// For health checks alone.
+    DescribeLogStreams,
 }
 
 impl Call {
@@ -29,6 +31,7 @@ impl Call {
             Self::CreateLogGroup => "logs:CreateLogGroup",
             Self::CreateLogStream => "logs:CreateLogStream",
             Self::PutLogEvents => "logs:PutLogEvents",
+            Self::DescribeLogStreams => "logs:DescribeLogStreams",
         }
     }
 }
@@ -110,7 +113,9 @@ fn classify_service(call: Call, error: &ServiceError, secrets: &Secrets) -> Mean
     let retry_after = |reason| DeliveryError::Retry { reason, detail: said.clone().into(), after: *after };
     Meaning::Failed(match code.as_str() {
         // Nonsense as the answer to another call, above all no success.
-        "ResourceAlreadyExistsException" if call != Call::PutLogEvents => return Meaning::Exists,
+        "ResourceAlreadyExistsException" if matches!(call, Call::CreateLogGroup | Call::CreateLogStream) => {
+            return Meaning::Exists;
+        }
         "DataAlreadyAcceptedException" if call == Call::PutLogEvents => return Meaning::AlreadyAccepted,
         "InvalidSequenceTokenException" => {
             let expected = error.expected_token.clone();

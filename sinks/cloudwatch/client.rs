@@ -107,6 +107,14 @@ impl Client {
         Ok(Stored { rejected, next_token: answer.next_sequence_token })
     }
 
+    /// Whether the group has this stream. The group has to exist.
+    pub(super) fn has_log_stream(&self, group: &str, stream: &str) -> Result<bool, Trouble> {
+        let call = self.calls.describe_log_streams().log_group_name(group).log_stream_name_prefix(stream).limit(1);
+        let answer = self.wait(call.send()).map_err(|error| trouble(&error, |_| None))?;
+        // The stream's own name is the first with this prefix.
+        Ok(answer.log_streams().iter().any(|found| found.log_stream_name() == Some(stream)))
+    }
+
     fn wait<T>(&self, call: impl Future<Output = T>) -> T {
         let runtime = self.runtime.as_ref().expect("it is taken only by drop");
         quietly(|| {

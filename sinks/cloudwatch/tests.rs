@@ -3,6 +3,7 @@
 mod answers;
 mod credentials;
 mod facts;
+mod health;
 mod quiet;
 mod servers;
 mod stories;

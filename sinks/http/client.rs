@@ -5,12 +5,13 @@ mod proxy;
 mod timeouts;
 mod tls;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 use logwheel_core::DeliveryError;
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 
 pub use self::options::HttpConfigError;
 pub(super) use self::options::header_name;
@@ -42,6 +43,8 @@ pub(crate) struct Answer<'c> {
     /// The begin of the body.
     pub(crate) body: &'c [u8],
     client: &'c Client,
+    /// The URL that was asked, as it may be shown.
+    url: Cow<'c, str>,
     /// What this one request carried and diagnostics must not show.
     passing: Vec<String>,
 }
@@ -69,6 +72,27 @@ impl Client {
         }
 
         let response = self.agent.run(request).map_err(|error| response::transport_error(&error, &self.shown))?;
+        Ok(self.read(response, passing))
+    }
+
+    /// Gets `uri`, which is another one of the same server.
+    ///
+    /// # Errors
+    /// As for [`post`](Self::post).
+    #[cfg(feature = "loki")]
+    pub(crate) fn get(&mut self, uri: &Uri) -> Result<Answer<'_>, DeliveryError> {
+        let mut request = Request::new(());
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        // They are about a body.
+        for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
+            request.headers_mut().remove(name);
+        }
+        let response = self.agent.run(request).map_err(|error| response::transport_error(&error, &self.shown))?;
+        Ok(Answer { url: uri.to_string().into(), ..self.read(response, Vec::new()) })
+    }
+
+    fn read(&mut self, response: Response<ureq::Body>, passing: Vec<String>) -> Answer<'_> {
         let (head, body) = response.into_parts();
         self.answer.clear();
         // The status has arrived and decides; a body that breaks off only costs the connection.
@@ -76,7 +100,14 @@ impl Client {
 
         let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(|value| response::retry_after(value, SystemTime::now()));
-        Ok(Answer { status: head.status.as_u16(), retry_after, body: &self.answer, client: self, passing })
+        Answer {
+            status: head.status.as_u16(),
+            retry_after,
+            body: &self.answer,
+            client: self,
+            url: (&*self.shown).into(),
+            passing,
+        }
     }
 
     /// How much of the last answer's body was read.
@@ -103,7 +134,7 @@ impl Answer<'_> {
     /// Status and begin of the body for diagnostics, without the secrets that were sent.
     pub(crate) fn detail(&self) -> String {
         let excerpt = response::excerpt(self.body, self.passing.iter().chain(&self.client.secrets));
-        format!("answer {} from {}: {excerpt}", self.status, self.client.shown)
+        format!("answer {} from {}: {excerpt}", self.status, self.url)
     }
 }
 

@@ -207,11 +207,16 @@ impl LokiSinkBuilder {
             return option_error("url", "it must end with the path: Loki's push endpoint takes no query");
         }
         let base = client.url.trim_end_matches('/');
-        client.url = if base.ends_with(PUSH) { base.to_owned() } else { format!("{base}{PUSH}") };
+        let base = base.strip_suffix(PUSH).unwrap_or(base).to_owned();
+        client.url = format!("{base}{PUSH}");
 
         let guard = Guard::new(labels.from_fields.len(), self.max_label_values, self.max_streams);
+        let client = client.build(own)?;
+        // The push URL was accepted, so this one can be none other.
+        let ready = format!("{base}/ready").parse();
+        let ready = ready.or_else(|_| option_error("url", "it cannot be understood"))?;
         Ok(LokiSink {
-            client: client.build(own)?,
+            client,
             shared: Arc::new(Shared {
                 columns: labels.fields(),
                 labels,
@@ -223,6 +228,7 @@ impl LokiSinkBuilder {
                 cut: AtomicU64::new(0),
                 told_cut: AtomicU64::new(0),
                 settings: Settings {
+                    ready,
                     format: self.format,
                     line_limit: self.line_limit,
                     long_lines: self.long_lines,

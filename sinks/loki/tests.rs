@@ -7,6 +7,7 @@ use super::*;
 use crate::http::server::Reply;
 
 mod facts;
+mod health;
 mod labelling;
 mod outcomes;
 mod real;

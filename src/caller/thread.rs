@@ -302,13 +302,7 @@ pub(super) struct Draft<'a, A> {
 
 impl<'a, A: Arguments> Draft<'a, A> {
     #[inline(always)]
-    fn new(
-        intake: &Intake,
-        statement: Statement<'a>,
-        thread: &'a [u8],
-        scope: &'a ScopeState,
-        arguments: A,
-    ) -> Self {
+    fn new(intake: &Intake, statement: Statement<'a>, thread: &'a [u8], scope: &'a ScopeState, arguments: A) -> Self {
         Draft {
             ticks: intake.clock.now(),
             // Before the claim: a call site's first event enters it into a table.

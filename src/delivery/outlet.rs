@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use logwheel_core::{Batch, Delivered, DeliveryError, Sink, SinkError};
+use logwheel_core::{Batch, Delivered, DeliveryError, Health, Sink, SinkError};
 use logwheel_sinks::policy::{Command, Role, split_by_stream};
 
 use super::{SinkQueue, report_news};
@@ -26,10 +26,14 @@ impl Outlet {
     pub(crate) fn run(mut self) {
         loop {
             let report = |news| report_news(&self.diagnostics, &self.name, news);
-            match self.queue.next(Role::Sender(self.number), None, report) {
-                Some(Command::Send { batch }) => self.send(batch),
-                Some(Command::Sort { batch }) => self.sort(batch),
-                Some(Command::HandOver { id, batch }) => {
+            let Some(command) = self.queue.next(Role::Sender(self.number), None, report) else {
+                self.check();
+                continue;
+            };
+            match command {
+                Command::Send { batch } => self.send(batch),
+                Command::Sort { batch } => self.sort(batch),
+                Command::HandOver { id, batch } => {
                     // First there, then gone here: seen from outside it is never nowhere.
                     if let Some(fallback) = &self.fallback {
                         fallback.adopt(&batch);
@@ -37,7 +41,7 @@ impl Outlet {
                     drop(batch);
                     self.queue.answer(|policy, _| policy.handed_over(id));
                 }
-                Some(Command::Flush { ticket }) => {
+                Command::Flush { ticket } => {
                     if self.started {
                         self.call("flush", |sink| sink.flush());
                     }
@@ -45,7 +49,7 @@ impl Outlet {
                     let number = self.number;
                     self.queue.answer(|policy, _| policy.flushed(number, ticket));
                 }
-                Some(Command::End) => break,
+                Command::End => break,
                 // What is not for senders.
                 _ => {}
             }
@@ -80,17 +84,13 @@ impl Outlet {
 
     /// One attempt. A sink that did not start yet is started; a panic is a failed attempt.
     fn attempt(&mut self, batch: &Batch) -> Result<Delivered, DeliveryError> {
-        let (sink, started) = (&mut self.sink, &mut self.started);
         let attempted = catch_unwind(AssertUnwindSafe(|| {
-            if !*started {
-                sink.start().map_err(|error| DeliveryError::Retry {
-                    reason: "not_started",
-                    detail: chain(&error).into(),
-                    after: None,
-                })?;
-                *started = true;
-            }
-            sink.deliver(batch)
+            self.start().map_err(|detail| DeliveryError::Retry {
+                reason: "not_started",
+                detail: detail.into(),
+                after: None,
+            })?;
+            self.sink.deliver(batch)
         }));
         attempted.unwrap_or_else(|panic| {
             self.queue.count_panic();
@@ -102,17 +102,52 @@ impl Outlet {
         })
     }
 
-    /// What the sink has to say beside the fate of batches.
+    /// Starts the sink, if it has not started yet; or says why it does not.
+    fn start(&mut self) -> Result<(), String> {
+        if !self.started {
+            if let Err(error) = self.sink.start() {
+                let text = chain(&error);
+                self.queue.says(Health::unhealthy(format!("it did not start: {text}")));
+                return Err(text);
+            }
+            self.started = true;
+        }
+        Ok(())
+    }
+
+    /// A health check. While the breaker is open, it would tell nothing new.
+    fn check(&mut self) {
+        let (check, is_of_use) = self.queue.wanted_check();
+        if is_of_use {
+            let health = catch_unwind(AssertUnwindSafe(|| match self.start() {
+                Ok(()) => self.sink.check(),
+                Err(text) => Health::unhealthy(format!("it did not start: {text}")),
+            }));
+            let health = health.unwrap_or_else(|panic| {
+                self.queue.count_panic();
+                Health::unhealthy(format!("it panicked while checked: {}", panic_text(&*panic)))
+            });
+            self.queue.says(health);
+        }
+        self.queue.checked(check);
+    }
+
+    /// What the sink has to say beside the fate of batches: a notice, and how it is.
     fn listen(&mut self) {
         if !self.started {
             return;
         }
         let sink = &mut self.sink;
-        match catch_unwind(AssertUnwindSafe(|| sink.notice())) {
-            Ok(None) => {}
-            Ok(Some(text)) => self.report(Severity::Warning, || text.into_owned()),
+        match catch_unwind(AssertUnwindSafe(|| (sink.health(), sink.notice()))) {
+            Ok((health, notice)) => {
+                self.queue.says(health);
+                if let Some(text) = notice {
+                    self.report(Severity::Warning, || text.into_owned());
+                }
+            }
             Err(panic) => {
                 self.queue.count_panic();
+                self.queue.says(Health::unhealthy("it panicked when it was asked how it is"));
                 self.report(Severity::Warning, || {
                     format!("panicked while asked for a notice: {}", panic_text(&*panic))
                 });

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use logwheel_core::Batch;
+use logwheel_core::{Batch, Health};
 use logwheel_sinks::Spool;
 use logwheel_sinks::policy::{Command, DeliveryPolicy, DeliverySettings, News, Role, Saved};
 
@@ -25,13 +25,17 @@ pub(crate) struct SinkQueue {
     work: Condvar,
     /// For a blocked worker: something left the queue.
     room: Condvar,
-    /// For a flush: something has its fate.
+    /// For a flush: something has its fate. For a health check: it was done.
     settled: Condvar,
 }
 
 struct State {
     policy: DeliveryPolicy,
     panics: u64,
+    /// What an instance of the sink last said of itself; none before one was started.
+    said: Option<Health>,
+    /// How many health checks were wanted, and how many of them were done.
+    checks: (u64, u64),
 }
 
 /// How long the end of an engine waits for a spool that is being written.
@@ -65,13 +69,17 @@ impl SinkQueue {
             blocks_for: overflow.wait(),
             standby: options.standby,
             is_fallback,
-            state: Mutex::new(State { policy, panics: 0 }),
+            state: Mutex::new(State { policy, panics: 0, said: None, checks: (0, 0) }),
             spool: Mutex::new(spool),
             epoch: Instant::now(),
             work: Condvar::new(),
             room: Condvar::new(),
             settled: Condvar::new(),
         }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether it gets only what other sinks hand over.
@@ -117,10 +125,14 @@ impl SinkQueue {
         }
     }
 
-    /// For the sink's threads: waits for something to do. `None` when `until` comes first.
+    /// For the sink's threads: waits for something to do. `None` when `until` comes first, or if the
+    /// first sender is to [check](Self::checked) the sink.
     pub(super) fn next(&self, role: Role, until: Option<Instant>, report: impl Fn(News)) -> Option<Command> {
         let mut state = self.state.lock();
         loop {
+            if matches!(role, Role::Sender(0)) && state.checks.0 > state.checks.1 && !state.policy.is_abandoned() {
+                return None;
+            }
             let command = state.policy.next(self.now(), role);
             let news = state.policy.take_news();
             if !news.is_empty() {
@@ -148,6 +160,54 @@ impl SinkQueue {
         let mut state = self.state.lock();
         answer(&mut state.policy, self.now());
         self.wake_all();
+    }
+
+    /// For the sink's threads: what their instance says of itself.
+    pub(super) fn says(&self, health: Health) {
+        self.state.lock().said = Some(health);
+    }
+
+    /// For the first sender: whether there is a point in checking the sink, and up to which check
+    /// that would be.
+    pub(super) fn wanted_check(&self) -> (u64, bool) {
+        let state = self.state.lock();
+        (state.checks.0, state.policy.breaker_is_closed())
+    }
+
+    /// For the first sender: what it said of itself is new as of this check.
+    pub(super) fn checked(&self, check: u64) {
+        self.state.lock().checks.1 = check;
+        self.settled.notify_all();
+    }
+
+    /// Has the sink checked. Returns at once, so that several can be at it.
+    pub(crate) fn begin_check(&self) -> u64 {
+        let mut state = self.state.lock();
+        state.checks.0 += 1;
+        self.work.notify_all();
+        state.checks.0
+    }
+
+    /// `false` if the deadline came before the sink was checked.
+    pub(crate) fn wait_for_check(&self, check: u64, deadline: Instant) -> bool {
+        let mut state = self.state.lock();
+        while state.checks.1 < check && !state.policy.is_abandoned() {
+            if self.settled.wait_until(&mut state, deadline).timed_out() {
+                break;
+            }
+        }
+        state.checks.1 >= check
+    }
+
+    /// What is known of the sink's health.
+    pub(crate) fn health(&self) -> Health {
+        let state = self.state.lock();
+        let said = state.said.clone().unwrap_or_else(|| Health::unhealthy("it was not started yet"));
+        match said {
+            said if state.policy.breaker_is_closed() => said,
+            Health::Unhealthy { reason } => Health::unhealthy(format!("its circuit breaker is open: {reason}")),
+            _ => Health::unhealthy("its circuit breaker is open"),
+        }
     }
 
     pub(super) fn count_panic(&self) {

@@ -1,10 +1,13 @@
 //! What a worker counts. Written by that worker alone, read by the ledger.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use logwheel_core::Health;
+
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 /// The kinds of stages, in the order in which an event meets them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +39,9 @@ pub struct StageTotals {
     pub panics: u64,
 }
 
+/// How long a failure speaks against a stage.
+const FAILURE_COUNTS_FOR: Duration = Duration::from_secs(10);
+
 #[derive(Debug)]
 pub(crate) struct WorkerCounts {
     cells: CachePadded<Cells>,
@@ -63,6 +69,17 @@ struct StageCells {
     ended: AtomicU64,
     errors: AtomicU64,
     panics: AtomicU64,
+    health: StageHealth,
+}
+
+/// How a stage is; written when that changes, which is rare.
+#[derive(Debug)]
+struct StageHealth {
+    /// What `said` says, to be seen without its lock.
+    is_healthy: AtomicBool,
+    said: Mutex<Health>,
+    /// Its last failure on an event.
+    failed: Mutex<Option<(Instant, String)>>,
 }
 
 /// Sums over workers.
@@ -91,6 +108,7 @@ impl WorkerCounts {
             ended: AtomicU64::default(),
             errors: AtomicU64::default(),
             panics: AtomicU64::default(),
+            health: StageHealth { is_healthy: AtomicBool::new(true), said: Mutex::default(), failed: Mutex::default() },
         });
         Self { cells: CachePadded::default(), stages: stages.collect(), dropped: Mutex::default() }
     }
@@ -130,6 +148,42 @@ impl WorkerCounts {
         add(&self.stages[stage].panics, 1);
     }
 
+    pub(crate) fn stage_failed(&self, stage: usize, text: impl FnOnce() -> String) {
+        let mut failed = self.stages[stage].health.failed.lock();
+        let now = Instant::now();
+        // One text a second will do, of a stage that fails on every event.
+        if failed.as_ref().is_none_or(|(at, _)| now.duration_since(*at) >= Duration::from_secs(1)) {
+            *failed = Some((now, text()));
+        }
+    }
+
+    /// Whether the stage last said so of itself.
+    #[inline]
+    pub(crate) fn stage_is_healthy(&self, stage: usize) -> bool {
+        self.stages[stage].health.is_healthy.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn stage_says(&self, stage: usize, health: Health) {
+        let StageHealth { is_healthy, said, .. } = &self.stages[stage].health;
+        is_healthy.store(health.is_healthy(), Ordering::Relaxed);
+        *said.lock() = health;
+    }
+
+    /// How each stage is, at this time.
+    pub(crate) fn health(&self, now: Instant) -> impl Iterator<Item = (&str, Health)> {
+        self.stages.iter().map(move |stage| {
+            let StageHealth { said, failed, .. } = &stage.health;
+            let said = said.lock().clone();
+            let failed =
+                failed.lock().clone().filter(|(at, _)| now.saturating_duration_since(*at) <= FAILURE_COUNTS_FOR);
+            let health = match (said, failed) {
+                (Health::Healthy, Some((_, text))) => Health::unhealthy(text),
+                (said, _) => said,
+            };
+            (stage.name.as_str(), health)
+        })
+    }
+
     /// Adds these counters to `totals`. `consumed` is read first: what it counts was counted by
     /// the caller before.
     pub(crate) fn add_to(&self, totals: &mut WorkerTotals) {
@@ -157,5 +211,22 @@ impl WorkerCounts {
             total.errors += read(&stage.errors);
             total.panics += read(&stage.panics);
         }
+    }
+}
+
+#[cfg(all(test, not(logwheel_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_speaks_against_a_stage_for_ten_seconds() {
+        let counts = WorkerCounts::new([("stage".to_owned(), StageKind::Filter)]);
+        let health = |seconds| counts.health(Instant::now() + Duration::from_secs(seconds)).next().unwrap().1;
+        assert!(health(0).is_healthy());
+        counts.stage_failed(0, || "failed on an event: x".to_owned());
+        assert_eq!(health(9), Health::unhealthy("failed on an event: x"));
+        assert!(health(11).is_healthy());
+        counts.stage_says(0, Health::unhealthy("full"));
+        assert_eq!((health(0), health(11)), (Health::unhealthy("full"), Health::unhealthy("full")));
     }
 }

@@ -126,10 +126,16 @@ impl State {
             self.groups.insert(group.to_owned(), BTreeMap::new());
             return Ok(Answer::ok(&json!({})));
         }
-        check_name("logStreamName", stream, |c| !":*".contains(c))?;
         let missing =
             |what| Answer::error(400, "ResourceNotFoundException", &format!("The log {what} does not exist."));
         let streams = self.groups.get_mut(group).ok_or_else(|| missing("group"))?;
+        if call == "DescribeLogStreams" {
+            let found = streams.keys().filter(|name| name.starts_with(text("logStreamNamePrefix")));
+            let limit = body["limit"].as_u64().unwrap_or(50) as usize;
+            let found: Vec<Json> = found.take(limit).map(|name| json!({ "logStreamName": name })).collect();
+            return Ok(Answer::ok(&json!({ "logStreams": found })));
+        }
+        check_name("logStreamName", stream, |c| !":*".contains(c))?;
         match call.as_str() {
             "CreateLogStream" if streams.contains_key(stream) => {
                 Err(Answer::error(400, "ResourceAlreadyExistsException", "The specified log stream already exists"))

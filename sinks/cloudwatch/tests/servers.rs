@@ -123,3 +123,16 @@ fn a_server_takes_the_largest_event_and_a_full_request() {
     let books = deliver(&mut sink, numbered(10_001));
     assert_eq!((books.delivered, books.splits), (10_001, 0));
 }
+
+#[test]
+fn a_server_tells_whether_the_stream_is_there() {
+    let Some(server) = Server::find("health") else { return };
+    let builder = CloudWatchSink::builder().endpoint_url(&server.url).allow_plain_http(true);
+    let builder = builder.log_group_name(&server.group).create_log_group(false).create_log_stream(false);
+    let mut looking = builder.log_stream_name("stream").timeout(Duration::from_secs(60)).build().unwrap();
+    assert!(!looking.check().is_healthy());
+    let mut sink = server.sink();
+    assert!(sink.check().is_healthy());
+    assert_eq!(deliver(&mut sink, numbered(1)).delivered, 1);
+    assert!(sink.check().is_healthy() && looking.check().is_healthy());
+}

@@ -105,10 +105,12 @@ impl Encoding {
         self.encoder.trim(super::KEEP_BYTES);
         self.reporter.counts.encoded(self.encoder.counts());
         for (position, enricher) in self.enrichers.iter_mut().enumerate() {
-            self.reporter.listen(position, || enricher.with(|enricher| enricher.notice()));
+            self.reporter.listen(position, || enricher.with(|enricher| (enricher.health(), enricher.notice())));
         }
         for (index, (redactor, _)) in self.redactors.iter_mut().enumerate() {
-            self.reporter.listen(self.enrichers.len() + index, || redactor.with(|redactor| redactor.notice()));
+            self.reporter.listen(self.enrichers.len() + index, || {
+                redactor.with(|redactor| (redactor.health(), redactor.notice()))
+            });
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use logwheel_core::StageError;
+use logwheel_core::{Health, StageError};
 
 use crate::diagnostics::{Diagnostics, Severity};
 use crate::sync::Arc;
@@ -15,6 +16,18 @@ pub(super) enum Failure {
     Error(StageError),
     Panic(Box<dyn Any + Send>),
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Error(error) => write!(f, "failed on an event: {error}"),
+            Failure::Panic(panic) => write!(f, "panicked on an event: {}", panic_text(&**panic)),
+        }
+    }
+}
+
+/// How a stage is, and what else it has to say.
+type Said = (Health, Option<Cow<'static, str>>);
 
 /// Counts and reports for the stages of one part of a chain.
 pub(super) struct Reporter {
@@ -35,6 +48,7 @@ impl Reporter {
             Failure::Panic(_) => self.counts.stage_panic(stage),
             Failure::Error(_) => self.counts.stage_error(stage),
         }
+        self.counts.stage_failed(stage, || failure.to_string());
         self.report(&self.names[stage].0, failure);
     }
 
@@ -44,26 +58,28 @@ impl Reporter {
     }
 
     pub(super) fn report(&self, stage: &str, failure: &Failure) {
-        self.diagnostics.report(Severity::Warning, stage, || match failure {
-            Failure::Error(error) => format!("failed on an event: {error}"),
-            Failure::Panic(panic) => format!("panicked on an event: {}", panic_text(&**panic)),
-        });
+        self.diagnostics.report(Severity::Warning, stage, || failure.to_string());
     }
 
-    /// Between rounds: what the stage at `position` of the part has to say.
+    /// Between rounds: what the stage at `position` of the part has to say, and how it is.
     #[inline]
-    pub(super) fn listen(&self, position: usize, notice: impl FnOnce() -> Option<Cow<'static, str>>) {
-        match catch_unwind(AssertUnwindSafe(notice)) {
-            Ok(None) => {}
+    pub(super) fn listen(&self, position: usize, said: impl FnOnce() -> Said) {
+        match catch_unwind(AssertUnwindSafe(said)) {
+            Ok((Health::Healthy, None)) if self.counts.stage_is_healthy(self.first + position) => {}
             said => self.told(self.first + position, said),
         }
     }
 
     #[cold]
-    fn told(&self, stage: usize, said: std::thread::Result<Option<Cow<'static, str>>>) {
+    fn told(&self, stage: usize, said: std::thread::Result<Said>) {
         let name = &self.names[stage].0;
         match said {
-            Ok(text) => self.diagnostics.report(Severity::Warning, name, || text.unwrap_or_default().into_owned()),
+            Ok((health, notice)) => {
+                self.counts.stage_says(stage, health);
+                if let Some(text) = notice {
+                    self.diagnostics.report(Severity::Warning, name, || text.into_owned());
+                }
+            }
             Err(panic) => {
                 self.counts.stage_panic(stage);
                 self.diagnostics.report(Severity::Warning, name, || {

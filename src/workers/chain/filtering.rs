@@ -101,7 +101,7 @@ impl Filtering {
     /// Between rounds: what the filters have to say.
     pub(in crate::workers) fn settle(&mut self) {
         for (position, filter) in self.filters.iter_mut().enumerate() {
-            self.reporter.listen(position, || filter.with(|filter| filter.notice()));
+            self.reporter.listen(position, || filter.with(|filter| (filter.health(), filter.notice())));
         }
     }
 

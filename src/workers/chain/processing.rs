@@ -84,7 +84,7 @@ impl Processing {
     /// Between rounds: lets go of unusual memory, and hears what the processors have to say.
     pub(in crate::workers) fn settle(&mut self) {
         for (position, (processor, _)) in self.processors.iter_mut().enumerate() {
-            self.reporter.listen(position, || processor.with(|processor| processor.notice()));
+            self.reporter.listen(position, || processor.with(|processor| (processor.health(), processor.notice())));
         }
         if self.processed.capacity() > super::KEEP_BYTES {
             self.processed = Vec::new();
