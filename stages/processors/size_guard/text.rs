@@ -1,5 +1,7 @@
 //! Cutting what stands between the quotes of a JSON string.
 
+use memchr::memrchr;
+
 /// What a text that was cut ends with.
 pub const SUFFIX: &str = "...[truncated]";
 
@@ -9,7 +11,7 @@ pub fn boundary(text: &str, max: usize) -> usize {
         return text.len();
     }
     let bytes = text.as_bytes();
-    let mut at = 0;
+    let mut at = last_escape(&bytes[..max]);
     // From escape to escape; one that does not fit ends it.
     while let Some(plain) = bytes[at..max].iter().position(|byte| *byte == b'\\') {
         let escape = at + plain;
@@ -19,6 +21,23 @@ pub fn boundary(text: &str, max: usize) -> usize {
         }
     }
     text.floor_char_boundary(max)
+}
+
+/// Where an escape begins, near the end and certainly whole; the beginning if there is none.
+///
+/// The first of several backslashes in a row always begins one: nothing before it escapes it. But
+/// it may be the second half of a surrogate pair, and then one further in front is looked for.
+fn last_escape(bytes: &[u8]) -> usize {
+    let mut end = bytes.len();
+    while let Some(last) = memrchr(b'\\', &bytes[..end]) {
+        let first = bytes[..last].iter().rposition(|byte| *byte != b'\\').map_or(0, |before| before + 1);
+        let before = &bytes[first.saturating_sub(6)..first];
+        if !matches!(before, [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', _, _]) {
+            return first;
+        }
+        end = first;
+    }
+    0
 }
 
 /// How many bytes the first `count` characters take.
@@ -83,6 +102,29 @@ mod tests {
     }
 
     proptest! {
+        /// Looked for from the end, it is found where going through from the beginning finds it.
+        #[test]
+        fn the_boundary_is_the_last_one_that_fits(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "a", "é", "😀", r"\n", r"\\", r"\u00e9", r"\ud83d\ude00", r"\ud83d", r"\ude00", "ud83d", r"\\ud83d",
+                ]),
+                0..30,
+            ),
+            max in 0..160usize,
+        ) {
+            let text = pieces.concat();
+            let mut at = 0;
+            while at < text.len() {
+                let next = at + prefix(&text[at..], 1);
+                if next > max {
+                    break;
+                }
+                at = next;
+            }
+            prop_assert_eq!(boundary(&text, max), at, "{}", text);
+        }
+
         #[test]
         fn what_is_cut_is_still_a_string(text in "(?s)([a-z\"\\\\\n\u{e9}\u{1f600}\u{1}]|\\PC){0,40}", max in 0..200usize) {
             let json = serde_json::to_string(&text).unwrap();
