@@ -17,7 +17,7 @@ const fn suite(package: &'static str, name: &'static str, criterion: bool) -> Su
     Suite { name, package, criterion }
 }
 
-const SUITES: [Suite; 10] = [
+const SUITES: [Suite; 11] = [
     suite("logwheel", "publish", true),
     suite("logwheel", "pipeline", true),
     suite("logwheel", "chain", true),
@@ -26,6 +26,7 @@ const SUITES: [Suite; 10] = [
     suite("logwheel-stages", "redactors", true),
     suite("logwheel", "topologies", false),
     suite("logwheel", "waiting", false),
+    suite("logwheel", "scaling", false),
     suite("logwheel", "starting", false),
     suite("logwheel", "sinks", false),
 ];
