@@ -112,8 +112,21 @@ pub fn redactors(data: &[u8]) {
         }
     });
     for line in lines(&event, None) {
-        assert!(!line.contains(needle), "{text:?} in {json} became {line}");
+        let shown = strings(&line).any(|string| string.contains(needle));
+        assert!(!shown, "{text:?} in {json} became {line}");
     }
+}
+
+/// The strings of a line, as they are read: digits of an escape and those behind it are no number.
+fn strings(line: &str) -> impl Iterator<Item = String> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let begin = rest.find('"')?;
+        let mut read = serde_json::Deserializer::from_str(&rest[begin..]).into_iter::<String>();
+        let string = read.next()?.expect("what stands between quotes is a string");
+        rest = &rest[begin + read.byte_offset()..];
+        Some(string)
+    })
 }
 
 fn text_of(bytes: &[u8], needle: &str) -> String {
