@@ -67,6 +67,7 @@ fn a_real_loki_keeps_what_the_sink_delivers() {
         let fields: &[(&str, &str)] = &[("app", odd), ("trace-id", "t")];
         let (now, later) = (real.now, real.now + 1_000);
         let events = with_fields(&sink, &[(now, "same", fields), (now, "same", fields), (later, "é \u{1} \"", fields)]);
+        assert_eq!(sink.check(), Health::Healthy);
         sink.deliver(&events).unwrap();
         // Sent again it is stored once; repeats stay two.
         let mut again = real.builder().label("form", name).label_keys(["app"]).structured_metadata(["trace-id"]);
