@@ -19,6 +19,9 @@ pub struct Cost {
     pub behind: f64,
 }
 
+/// A log statement.
+type Log = dyn Fn(&Logger, u64) + Sync;
+
 /// An engine and those who log to it.
 pub struct Load {
     pub configure: Box<dyn Fn(EngineBuilder) -> EngineBuilder + Sync>,
@@ -29,7 +32,7 @@ pub struct Load {
     pub idle_threads: usize,
     /// What each thread logs between two flushes: it fits into its lane.
     pub burst: u64,
-    pub log: Box<dyn Fn(&Logger, u64) + Sync>,
+    pub log: Box<Log>,
 }
 
 impl Load {
