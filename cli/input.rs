@@ -33,11 +33,12 @@ mod counts;
 mod everyday;
 mod levels;
 mod lines;
+mod loggers;
 mod members;
+mod names;
 mod time;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime};
@@ -51,26 +52,23 @@ pub use lines::MAX_LINE;
 use counts::one_more;
 use everyday::Everyday;
 use lines::Lines;
+use loggers::Loggers;
 use members::{Members, Parsed};
 use time::Times;
 
 /// Every so many calls, one is measured.
 const MEASURE_EVERY: u64 = 16;
-/// So many loggers are kept; more names than that are no names of loggers.
-const KEPT_LOGGERS: usize = 1_024;
 
 /// Logs lines: one event for each.
 pub struct Intake<'c> {
     logger: Logger,
-    named: HashMap<String, Logger>,
-    /// The last of them: mostly that of the next event too.
-    last: Option<(String, Logger)>,
+    loggers: Loggers,
     times: Times,
     counts: &'c InputCounts,
     /// What some of the log calls took, in nanoseconds.
     latencies: Histogram<u64>,
     /// Memory for members, kept from line to line.
-    everyday: Everyday<'static>,
+    everyday: Everyday,
     members: Members<'static>,
     fields: Vec<(&'static str, Value<'static>)>,
     until_measured: u64,
@@ -81,9 +79,8 @@ impl<'c> Intake<'c> {
     #[must_use]
     pub fn new(logger: Logger, counts: &'c InputCounts) -> Self {
         Self {
+            loggers: Loggers::new(logger.clone()),
             logger,
-            named: HashMap::new(),
-            last: None,
             times: Times::default(),
             counts,
             latencies: latencies(),
@@ -103,6 +100,9 @@ impl<'c> Intake<'c> {
         while let Some(line) = lines.next()? {
             one_more(&self.counts.lines);
             let bytes = line.bytes.strip_suffix(b"\r").filter(|_| !line.is_cut()).unwrap_or(line.bytes);
+            if line.is_utf8 && self.log_everyday(bytes).is_some() {
+                continue;
+            }
             if bytes.trim_ascii().is_empty() {
                 one_more(&self.counts.empty);
                 continue;
@@ -117,7 +117,7 @@ impl<'c> Intake<'c> {
                 let text = text.trim_end_matches('\u{fffd}');
                 self.log_text(&format!("{text}...[truncated, {} bytes]", line.whole_len));
             } else {
-                self.log_line(&text);
+                self.log_line(&text, line.is_utf8);
             }
         }
         Ok(())
@@ -129,15 +129,13 @@ impl<'c> Intake<'c> {
         self.latencies
     }
 
-    fn log_line(&mut self, text: &str) {
+    /// One that is not everyday, or that was not `tried` to be read as one.
+    fn log_line(&mut self, text: &str, tried: bool) {
         if !text.trim_ascii_start().starts_with('{') {
             return self.log_text(text);
         }
-        let mut everyday = std::mem::take(&mut self.everyday).reused();
-        let logged = everyday.read(text).and_then(|()| self.log_everyday(&everyday));
-        self.everyday = everyday.reused();
-        if logged.is_some() {
-            return one_more(&self.counts.json);
+        if !tried && self.log_everyday(text.as_bytes()).is_some() {
+            return;
         }
         let mut members = std::mem::take(&mut self.members).reused();
         if members.read(text) {
@@ -155,20 +153,28 @@ impl<'c> Intake<'c> {
             return one_more(&self.counts.below_level);
         }
         one_more(&self.counts.logged);
-        let (logger, began) = (&self.logger, Self::begin(&mut self.until_measured));
+        let (logger, began) = (&self.logger, begin(&mut self.until_measured));
         logger.log_fields(Level::INFO, text, &[]);
-        Self::end(began, &mut self.latencies);
+        end(began, &mut self.latencies);
     }
 
     /// `None`, and nothing done, if it has to be read in another way.
-    fn log_everyday(&mut self, members: &Everyday<'_>) -> Option<()> {
-        let level = members.level()?;
-        if !self.logger.enabled(level) {
+    fn log_everyday(&mut self, line: &[u8]) -> Option<()> {
+        let said = self.everyday.read(line, |level| self.logger.enabled(level))?;
+        let level = said.level()?;
+        // Asked once more, for a line that names no level by its name.
+        if !said.wanted || !self.logger.enabled(level) {
+            one_more(&self.counts.json);
             one_more(&self.counts.below_level);
             return Some(());
         }
-        let event = members.event(&mut self.times)?;
-        self.log(level, event.logger, event.time, event.message, &members.fields);
+        let event = said.event(&mut self.times)?;
+        one_more(&self.counts.json);
+        one_more(&self.counts.logged);
+        let logger = self.loggers.of(event.logger);
+        let began = begin(&mut self.until_measured);
+        logger.__log_encoded(level, event.time, event.message, said.fields);
+        end(began, &mut self.latencies);
         Some(())
     }
 
@@ -202,49 +208,31 @@ impl<'c> Intake<'c> {
         fields: &[(&str, Value<'_>)],
     ) {
         one_more(&self.counts.logged);
-        if let Some(name) = logger
-            && self.last.as_ref().is_none_or(|(last, _)| last != name)
-        {
-            self.last = Some((name.to_owned(), self.logger_of(name)));
-        }
-        let logger = match (logger, &self.last) {
-            (Some(_), Some((_, logger))) => logger,
-            _ => &self.logger,
-        };
-        let began = Self::begin(&mut self.until_measured);
+        let logger = self.loggers.of(logger.map(str::as_bytes));
+        let began = begin(&mut self.until_measured);
         match time {
             Some(time) => logger.log_fields_at(level, time, message, fields),
             None => logger.log_fields(level, message, fields),
         }
-        Self::end(began, &mut self.latencies);
+        end(began, &mut self.latencies);
     }
+}
 
-    /// The logger of this name.
-    fn logger_of(&mut self, name: &str) -> Logger {
-        if let Some(logger) = self.named.get(name) {
-            return logger.clone();
-        }
-        if self.named.len() >= KEPT_LOGGERS {
-            self.named.clear();
-        }
-        let logger = self.logger.named(name);
-        self.named.insert(name.to_owned(), logger.clone());
-        logger
+/// Now, for every so manieth call.
+#[inline]
+fn begin(until_measured: &mut u64) -> Option<Instant> {
+    if *until_measured > 0 {
+        *until_measured -= 1;
+        return None;
     }
+    *until_measured = MEASURE_EVERY - 1;
+    Some(Instant::now())
+}
 
-    fn begin(until_measured: &mut u64) -> Option<Instant> {
-        if *until_measured > 0 {
-            *until_measured -= 1;
-            return None;
-        }
-        *until_measured = MEASURE_EVERY - 1;
-        Some(Instant::now())
-    }
-
-    fn end(began: Option<Instant>, latencies: &mut Histogram<u64>) {
-        if let Some(began) = began {
-            latencies.saturating_record(began.elapsed().as_nanos() as u64);
-        }
+#[inline]
+fn end(began: Option<Instant>, latencies: &mut Histogram<u64>) {
+    if let Some(began) = began {
+        latencies.saturating_record(began.elapsed().as_nanos() as u64);
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Field<'e> {
 pub(crate) struct RawField<'e> {
     /// Its position.
     pub(crate) index: usize,
+    /// Its name, and the tag of that.
+    pub(crate) tag: u32,
     pub(crate) name: &'e [u8],
     /// Whether the name is the call site's, at this position.
     pub(crate) of_callsite: bool,
@@ -272,9 +274,10 @@ impl<'a> Event<'a> {
     /// As [`fields`](Self::fields), for the encoder.
     #[inline]
     pub(crate) fn raw_fields(&self) -> impl Iterator<Item = RawField<'_>> + '_ {
-        let live = self.buffers.entries.iter().enumerate().filter(|(_, entry)| !entry.removed);
-        live.map(|(index, entry)| RawField {
+        let live = self.buffers.entries.tagged().enumerate().filter(|(_, (_, entry))| !entry.removed);
+        live.map(|(index, (tag, entry))| RawField {
             index,
+            tag,
             name: self.name_bytes(entry.name),
             of_callsite: matches!(entry.name, Name::Static(_)),
             wire: self.bytes_of(entry.value.source).get(entry.value.at as usize..).unwrap_or_default(),
@@ -368,7 +371,7 @@ impl<'a> Event<'a> {
         for name in self.record.callsite.map_or(&[][..], Callsite::fields) {
             let value = Place { source: Source::Arguments, at: reader.position() as u32 };
             reader.skip_value().ok()?;
-            self.add_entry(name.as_bytes(), Name::Static(name), value, Layer::Argument);
+            self.add_entry(entries::tag(name.as_bytes()), Name::Static(name), value, Layer::Argument);
         }
         Some(())
     }
@@ -390,13 +393,19 @@ impl<'a> Event<'a> {
             let name = reader.checked_name().ok()?;
             let value = Place { source, at: reader.position() as u32 };
             reader.skip_value().ok()?;
-            match self.find(entries::tag(name), name).and_then(|index| self.buffers.entries.get_mut(index)) {
+            let tag = entries::tag(name);
+            if self.buffers.entries.is_new(tag) {
+                let span = Span { at, len: name.len() as u32 };
+                self.add_entry(tag, Name::Stored(source, span), value, layer);
+                continue;
+            }
+            match self.find(tag, name).and_then(|index| self.buffers.entries.get_mut(index)) {
                 // The inner scope, written later, hides the outer one; the statement hides both.
                 Some(entry) if entry.layer == layer => entry.value = value,
                 Some(_) => {}
                 None => {
                     let span = Span { at, len: name.len() as u32 };
-                    self.add_entry(name, Name::Stored(source, span), value, layer);
+                    self.add_entry(tag, Name::Stored(source, span), value, layer);
                 }
             }
         }
@@ -404,9 +413,9 @@ impl<'a> Event<'a> {
     }
 
     #[inline]
-    fn add_entry(&mut self, text: &[u8], name: Name, value: Place, layer: Layer) {
+    fn add_entry(&mut self, tag: u32, name: Name, value: Place, layer: Layer) {
         let entry = FieldEntry { name, value, member: Span::default(), layer, removed: false };
-        self.buffers.entries.push(entries::tag(text), entry);
+        self.buffers.entries.push(tag, entry);
     }
 
     #[inline]

@@ -25,8 +25,20 @@ const NAMES: [(&str, Level); 18] = [
 ];
 
 /// The level of this name, in any case.
-pub(super) fn by_name(name: &str) -> Option<Level> {
-    let name = name.trim();
+#[inline]
+pub(super) fn by_name(name: &[u8]) -> Option<Level> {
+    // As most programs write them; these names can be given to no other level.
+    match name {
+        b"debug" | b"DEBUG" => Some(Level::DEBUG),
+        b"info" | b"INFO" => Some(Level::INFO),
+        b"warn" | b"WARN" => Some(Level::WARN),
+        b"error" | b"ERROR" => Some(Level::ERROR),
+        _ => by_any_name(std::str::from_utf8(name).ok()?.trim()),
+    }
+}
+
+#[inline(never)]
+fn by_any_name(name: &str) -> Option<Level> {
     Level::parse(name)
         .or_else(|| NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| *level))
 }
@@ -52,6 +64,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_known_at_once_is_known_by_search_as_well() {
+        for name in ["debug", "DEBUG", "info", "INFO", "warn", "WARN", "error", "ERROR"] {
+            assert_eq!(by_name(name.as_bytes()), by_any_name(name), "{name}");
+        }
+    }
+
+    #[test]
     fn common_spellings_are_understood_and_others_are_not_guessed_at() {
         for (name, level) in [
             ("INFO", Level::INFO),
@@ -62,10 +81,10 @@ mod tests {
             ("W", Level::WARN),
             ("security", Level::SECURITY),
         ] {
-            assert_eq!(by_name(name), Some(level), "{name}");
+            assert_eq!(by_name(name.as_bytes()), Some(level), "{name}");
         }
-        assert_eq!(by_name("loud"), None);
-        assert_eq!(by_name(""), None);
+        assert_eq!(by_name(b"loud"), None);
+        assert_eq!(by_name(b""), None);
         assert_eq!((by_number(30), by_number(3), by_number(35)), (Some(Level::WARN), None, None));
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Lines<'s, R> {
     searched: usize,
     /// Where what was read ends.
     end: usize,
+    /// How far it is UTF-8.
+    utf8: usize,
     at_begin: bool,
 }
 
@@ -32,6 +34,8 @@ pub(super) struct Line<'b> {
     pub(super) bytes: &'b [u8],
     /// How long it was.
     pub(super) whole_len: usize,
+    /// It is known to be UTF-8; others may be.
+    pub(super) is_utf8: bool,
 }
 
 impl Line<'_> {
@@ -43,7 +47,7 @@ impl Line<'_> {
 impl<'s, R: Read> Lines<'s, R> {
     pub(super) fn new(input: R, stop: &'s AtomicBool) -> Self {
         let buffer = vec![0; CHUNK];
-        Self { input, stop, buffer, start: 0, searched: 0, end: 0, at_begin: true }
+        Self { input, stop, buffer, start: 0, searched: 0, end: 0, utf8: 0, at_begin: true }
     }
 
     /// The next line; `None` at the end of the input, or once `stop` is set.
@@ -60,13 +64,14 @@ impl<'s, R: Read> Lines<'s, R> {
             if found.is_some() {
                 let line = self.start..line_end;
                 (self.start, self.searched) = (line_end + 1, line_end + 1);
-                return Ok(Some(Line { whole_len: line.len(), bytes: &self.buffer[line] }));
+                let is_utf8 = line_end <= self.utf8;
+                return Ok(Some(Line { whole_len: line.len(), bytes: &self.buffer[line], is_utf8 }));
             }
             self.searched = self.end;
             if self.fill()? == 0 {
                 let line = std::mem::replace(&mut self.start, self.end)..self.end;
-                let bytes = &self.buffer[line];
-                return Ok((!bytes.is_empty()).then_some(Line { bytes, whole_len: bytes.len() }));
+                let (bytes, is_utf8) = (&self.buffer[line], self.end <= self.utf8);
+                return Ok((!bytes.is_empty()).then_some(Line { bytes, whole_len: bytes.len(), is_utf8 }));
             }
         }
     }
@@ -85,13 +90,13 @@ impl<'s, R: Read> Lines<'s, R> {
                 break;
             }
             // All that was read belongs to the line: room for more.
-            (self.start, self.searched, self.end) = (KEPT, KEPT, KEPT);
+            (self.start, self.searched, self.end, self.utf8) = (KEPT, KEPT, KEPT, KEPT);
             from = KEPT;
             if self.stop.load(Ordering::Relaxed) || self.read()? == 0 {
                 break;
             }
         }
-        Ok(Some(Line { bytes: &self.buffer[..KEPT], whole_len: KEPT + passed }))
+        Ok(Some(Line { bytes: &self.buffer[..KEPT], whole_len: KEPT + passed, is_utf8: false }))
     }
 
     /// Reads more behind what there is. Says how much; nothing at the end of the input.
@@ -99,13 +104,23 @@ impl<'s, R: Read> Lines<'s, R> {
         if self.start > 0 {
             // What is left of a chunk is short: part of a line.
             self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.searched, self.end) = (0, self.searched - self.start, self.end - self.start);
+            (self.searched, self.end) = (self.searched - self.start, self.end - self.start);
+            (self.start, self.utf8) = (0, self.utf8.saturating_sub(self.start));
         }
         if self.buffer.len() - self.end < CHUNK {
             // Up to a line of the greatest length and a chunk behind it.
             self.buffer.resize(self.end + CHUNK, 0);
         }
-        self.read()
+        let read = self.read()?;
+        self.check_utf8();
+        Ok(read)
+    }
+
+    /// All at once, which is faster than line by line. Behind what is no UTF-8 it goes on with the next chunk.
+    fn check_utf8(&mut self) {
+        let from = self.utf8.max(self.start);
+        let unchecked = &self.buffer[from..self.end];
+        self.utf8 = from + simdutf8::compat::from_utf8(unchecked).map_or_else(|error| error.valid_up_to(), str::len);
     }
 
     fn read(&mut self) -> io::Result<usize> {
@@ -183,6 +198,27 @@ mod tests {
             }
             let read: Vec<_> = lines(&bytes, piece).into_iter().map(|(line, _)| String::from_utf8(line).unwrap()).collect();
             prop_assert_eq!(read, expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_known_to_be_utf8_if_they_are_and_nothing_else_was_before(
+            texts in prop::collection::vec(prop::collection::vec(prop_oneof![
+                8 => any::<char>().prop_map(|c| c.to_string().into_bytes()), 1 => prop::collection::vec(0x80u8..=0xff, 1..2),
+            ], 0..6), 0..20),
+            piece in 1usize..40,
+        ) {
+            let bytes = texts.iter().map(|text| text.concat()).collect::<Vec<_>>().join(&b'\n');
+            let stop = AtomicBool::new(false);
+            let mut lines = Lines::new(Pieces(&bytes, piece), &stop);
+            let mut all_are = true;
+            while let Some(line) = lines.next().unwrap() {
+                let is_utf8 = std::str::from_utf8(line.bytes).is_ok();
+                all_are &= is_utf8;
+                prop_assert!(is_utf8 || !line.is_utf8);
+                prop_assert!(line.is_utf8 || !all_are);
+            }
         }
     }
 

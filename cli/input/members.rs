@@ -144,7 +144,7 @@ impl<'m> Said<'m> {
             }
             (Role::Level, value) => {
                 let level = match value {
-                    Parsed::Text(text) => levels::by_name(text),
+                    Parsed::Text(text) => levels::by_name(text.as_bytes()),
                     Parsed::Plain(Value::U64(number)) => levels::by_number(*number),
                     Parsed::Plain(_) => None,
                 };

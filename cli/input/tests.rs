@@ -91,7 +91,7 @@ fn text_is_below_a_higher_level() {
 
 #[test]
 fn more_names_of_loggers_than_are_kept_do_no_harm() {
-    let input: String = (0..KEPT_LOGGERS * 2 + 3).map(|n| format!("{{\"logger\":\"l{n}\"}}\n")).collect();
+    let input: String = (0..loggers::KEPT * 2 + 3).map(|n| format!("{{\"logger\":\"l{n}\"}}\n")).collect();
     let (events, _) = events(input.as_bytes());
     assert!(events.iter().enumerate().all(|(n, event)| event["logger"] == format!("l{n}")));
 }

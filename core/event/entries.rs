@@ -46,6 +46,8 @@ pub(super) struct FieldEntry {
 pub(super) struct Entries {
     list: Vec<FieldEntry>,
     tags: Vec<u32>,
+    /// A bit for each tag that there is, or was.
+    seen: u64,
 }
 
 /// A name's length and three of its bytes.
@@ -57,9 +59,22 @@ pub(super) fn tag(name: &[u8]) -> u32 {
     }
 }
 
+/// One bit for a tag; others can have the same.
+#[inline]
+fn bit(tag: u32) -> u64 {
+    1 << (tag.wrapping_mul(0x9e37_79b1) >> 26)
+}
+
 impl Entries {
     pub(super) fn clear(&mut self) {
         self.truncate(0);
+        self.seen = 0;
+    }
+
+    /// Whether there is surely none with this tag.
+    #[inline]
+    pub(super) fn is_new(&self, tag: u32) -> bool {
+        self.seen & bit(tag) == 0
     }
 
     pub(super) fn truncate(&mut self, len: usize) {
@@ -80,6 +95,7 @@ impl Entries {
     pub(super) fn push(&mut self, tag: u32, entry: FieldEntry) {
         self.list.push(entry);
         self.tags.push(tag);
+        self.seen |= bit(tag);
     }
 
     /// What is at a position, unless it was removed.
@@ -93,8 +109,10 @@ impl Entries {
         self.list.get_mut(index)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &FieldEntry> + '_ {
-        self.list.iter()
+    /// All of them with their tags.
+    #[inline]
+    pub(super) fn tagged(&self) -> impl Iterator<Item = (u32, &FieldEntry)> + '_ {
+        self.tags.iter().copied().zip(&self.list)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut FieldEntry> + '_ {
@@ -106,6 +124,7 @@ impl Entries {
         self.list[index].name = name;
         self.list[index].member = Span::default();
         self.tags[index] = tag;
+        self.seen |= bit(tag);
     }
 
     /// The position of the entry with this tag that `is_it` agrees to.

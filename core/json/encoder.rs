@@ -1,7 +1,7 @@
 //! Events as lines, in the two envelopes.
 
 use super::envelope::{Envelope, Identity, is_of_context, is_of_trace, is_reserved, unreserved};
-use super::pieces::{Head, LoggerText, SeqText, Template, Templates};
+use super::pieces::{Head, Keys, LoggerText, SeqText, Template, Templates};
 use super::text::{push_escaped, push_string};
 use super::value::EncodeCounts;
 use crate::event::RawField;
@@ -12,6 +12,7 @@ use crate::{Event, Layer};
 pub struct JsonEncoder {
     envelope: Envelope,
     templates: Templates,
+    keys: Keys,
     head: Head,
     logger: LoggerText,
     seq: SeqText,
@@ -39,6 +40,7 @@ impl JsonEncoder {
         Self {
             envelope,
             templates: Templates::default(),
+            keys: Keys::default(),
             head: Head::new(envelope),
             logger: LoggerText::default(),
             seq: SeqText::default(),
@@ -64,9 +66,9 @@ impl JsonEncoder {
 
     /// Appends the event to `out` as one line of JSON without its newline.
     pub fn encode(&mut self, event: &Event<'_>, identity: Option<Identity>, out: &mut Vec<u8>) {
-        let Self { envelope, templates, head, logger, seq, sections, counts } = self;
+        let Self { envelope, templates, keys, head, logger, seq, sections, counts } = self;
         let template = templates.of(event, *envelope);
-        let mut line = Line { event, template, seq, identity, counts, out };
+        let mut line = Line { event, template, keys, seq, identity, counts, out };
         head.push(event.timestamp(), event.level(), line.out);
         match envelope {
             Envelope::Flat => line.flat(logger),
@@ -79,6 +81,7 @@ impl JsonEncoder {
 struct Line<'l, 'a> {
     event: &'l Event<'a>,
     template: Option<&'l Template>,
+    keys: &'l mut Keys,
     seq: &'l mut SeqText,
     identity: Option<Identity>,
     counts: &'l mut EncodeCounts,
@@ -96,7 +99,7 @@ impl Line<'_, '_> {
         }
         for field in self.event.raw_fields() {
             self.out.push(b',');
-            push_member(self.event, self.template, &field, true, self.counts, self.out);
+            push_member(self.event, self.template, self.keys, &field, true, self.counts, self.out);
         }
         self.marks(true);
         self.out.push(b'}');
@@ -122,7 +125,7 @@ impl Line<'_, '_> {
             if !is_first && !section.is_empty() {
                 section.push(b',');
             }
-            push_member(self.event, self.template, &field, false, self.counts, section);
+            push_member(self.event, self.template, self.keys, &field, false, self.counts, section);
         }
         self.out.extend_from_slice(b"},\"diagnostics\":{");
         let no_marks = self.marks(false);
@@ -182,6 +185,7 @@ impl Line<'_, '_> {
 fn push_member(
     event: &Event<'_>,
     template: Option<&Template>,
+    keys: &mut Keys,
     field: &RawField<'_>,
     flat: bool,
     counts: &mut EncodeCounts,
@@ -190,19 +194,26 @@ fn push_member(
     if !field.member.is_empty() {
         return out.extend_from_slice(field.member);
     }
-    match template.filter(|_| field.of_callsite).and_then(|template| template.key(field.index)) {
-        Some(key) => key.push(out),
-        None => {
-            out.push(b'"');
-            if flat && is_reserved(field.name, event) {
-                push_escaped(out, unreserved(field.name, event).as_bytes());
-            } else {
-                push_escaped(out, field.name);
-            }
-            out.extend_from_slice(b"\":");
-        }
+    if field.of_callsite
+        && let Some(key) = template.and_then(|template| template.key(field.index))
+    {
+        key.push(out);
+    } else if !keys.push(field.tag, field.name, out) {
+        push_key(event, field.name, flat, out);
     }
     counts.push_wire(field.wire, out);
+}
+
+/// A name that is to be looked at in each event.
+#[inline(never)]
+fn push_key(event: &Event<'_>, name: &[u8], flat: bool, out: &mut Vec<u8>) {
+    out.push(b'"');
+    if flat && is_reserved(name, event) {
+        push_escaped(out, unreserved(name, event).as_bytes());
+    } else {
+        push_escaped(out, name);
+    }
+    out.extend_from_slice(b"\":");
 }
 
 /// `"trace_id":"…","span_id":"…"`; nothing without a trace.

@@ -95,6 +95,73 @@ impl Templates {
     }
 }
 
+/// The names of fields that brought theirs, as `"name":`, each at the place that its tag says.
+#[derive(Debug)]
+pub(super) struct Keys(Box<[Option<Key>; KEYS]>);
+
+#[derive(Debug)]
+struct Key {
+    tag: u32,
+    name: Box<[u8]>,
+    text: Piece,
+}
+
+const KEYS: usize = 256;
+/// Longer ones are not kept.
+const KEPT_NAME: usize = 64;
+
+/// Whether both are the same, without a call for most.
+#[inline(always)]
+fn same(one: &[u8], other: &[u8]) -> bool {
+    // The first and the last eight bytes, which may overlap, or four.
+    if let (5..=16, true) = (one.len(), one.len() == other.len()) {
+        if let (Some(a), Some(b)) = (both_ends::<8>(one), both_ends::<8>(other)) {
+            return a == b;
+        }
+        if let (Some(a), Some(b)) = (both_ends::<4>(one), both_ends::<4>(other)) {
+            return a == b;
+        }
+    }
+    one == other
+}
+
+#[inline(always)]
+fn both_ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+    Some((bytes.first_chunk()?, bytes.last_chunk()?))
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self(Box::new([const { None }; KEYS]))
+    }
+}
+
+impl Keys {
+    /// Appends a name that needs no looking at in each event. Says whether it is one.
+    #[inline]
+    pub(super) fn push(&mut self, tag: u32, name: &[u8], out: &mut Vec<u8>) -> bool {
+        let place = tag.wrapping_mul(0x9e37_79b1) as usize >> 24;
+        match &self.0[place] {
+            Some(key) if key.tag == tag && same(&key.name, name) => key.text.push(out),
+            _ => return self.add(place, tag, name, out),
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn add(&mut self, place: usize, tag: u32, name: &[u8], out: &mut Vec<u8>) -> bool {
+        if name.len() > KEPT_NAME || may_be_reserved(name) {
+            return false;
+        }
+        let mut text = Vec::new();
+        push_string(&mut text, name);
+        text.push(b':');
+        out.extend_from_slice(&text);
+        self.0[place] = Some(Key { tag, name: name.into(), text: Piece::new(&text) });
+        true
+    }
+}
+
 /// The beginning of a line: envelope, time and level.
 #[derive(Debug)]
 pub(super) struct Head {
@@ -191,5 +258,25 @@ impl SeqText {
         self.text.push(b'-');
         push_integer(&mut self.text, lane);
         self.text.push(b'-');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_the_same_is_found_to_be(one in "[ab]{0,20}", other in "[ab]{0,20}", at in 0usize..20) {
+            prop_assert_eq!(same(one.as_bytes(), other.as_bytes()), one == other);
+            let mut changed = one.clone().into_bytes();
+            prop_assert!(same(one.as_bytes(), &changed));
+            if let Some(byte) = changed.get_mut(at) {
+                *byte = b'c';
+                prop_assert!(!same(one.as_bytes(), &changed));
+            }
+        }
     }
 }

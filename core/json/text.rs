@@ -22,6 +22,27 @@ pub fn push_string(out: &mut Vec<u8>, text: &[u8]) -> u64 {
     replaced
 }
 
+/// As [`push_string`], for the first `len` bytes of what is there: so that a short text, which mostly needs no
+/// escaping, can be copied as a block.
+#[inline]
+pub(super) fn push_string_of(out: &mut Vec<u8>, bytes: &[u8], len: usize) -> u64 {
+    let text = bytes.get(..len).unwrap_or_default();
+    match bytes.first_chunk::<BLOCK>() {
+        Some(block) if len <= BLOCK && plain_prefix(text) == len => {
+            out.push(b'"');
+            let end = out.len() + len;
+            out.extend_from_slice(block);
+            out.truncate(end);
+            out.push(b'"');
+            0
+        }
+        _ => push_string(out, text),
+    }
+}
+
+/// So much is copied at once.
+const BLOCK: usize = 32;
+
 /// As [`push_string`], without the quotes.
 pub fn push_escaped(out: &mut Vec<u8>, text: &[u8]) -> u64 {
     let mut rest = text;
@@ -176,6 +197,14 @@ mod tests {
             let back: String = serde_json::from_slice(&out).unwrap();
             prop_assert_eq!(&back, &String::from_utf8_lossy(&bytes));
             prop_assert_eq!(replaced == 0, std::str::from_utf8(&bytes).is_ok());
+        }
+
+        #[test]
+        fn a_text_is_the_same_whatever_is_behind_it(text in "(?s).{0,40}", behind in "(?s).{0,40}") {
+            let (mut block, mut whole) = (vec![b'x'], vec![b'x']);
+            let replaced = push_string_of(&mut block, format!("{text}{behind}").as_bytes(), text.len());
+            prop_assert_eq!(replaced, push_string(&mut whole, text.as_bytes()));
+            prop_assert_eq!(block, whole);
         }
 
         #[test]

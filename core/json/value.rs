@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::envelope::may_be_reserved;
-use super::text::push_string;
+use super::text::{push_string, push_string_of};
 use crate::Value;
 use crate::wire::{Reader, tag};
 
@@ -25,14 +25,14 @@ impl EncodeCounts {
     pub(super) fn push_wire(&mut self, wire: &[u8], out: &mut Vec<u8>) {
         let Some((tag, rest)) = wire.split_first() else { return out.extend_from_slice(b"null") };
         match (*tag, rest.first_chunk()) {
-            (tag::U64, Some(word)) => push_integer(out, u64::from_le_bytes(*word)),
+            (tag::U64, Some(word)) => push_number(out, u64::from_le_bytes(*word)),
             (tag::I64, Some(word)) => push_integer(out, i64::from_le_bytes(*word)),
             (tag::F64, Some(word)) => self.push_float(out, f64::from_le_bytes(*word), f64::is_finite),
             (tag::TRUE, _) => out.extend_from_slice(b"true"),
             (tag::FALSE, _) => out.extend_from_slice(b"false"),
             (tag::SHORT_STR, _) => {
-                let text = rest.split_first().and_then(|(len, rest)| rest.get(..usize::from(*len)));
-                self.invalid_utf8 += push_string(out, text.unwrap_or_default());
+                let (len, text) = rest.split_first().unwrap_or((&0, &[]));
+                self.invalid_utf8 += push_string_of(out, text, usize::from(*len));
             }
             _ => self.push_unusual(wire, out),
         }
@@ -115,6 +115,33 @@ pub(super) fn push_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// As [`push_integer`]: most numbers have at most eight digits, which are made together and copied as a block.
+#[inline]
+fn push_number(out: &mut Vec<u8>, value: u64) {
+    if value >= 100_000_000 {
+        return push_integer(out, value);
+    }
+    let digits = eight_digits(value as u32);
+    // The last one stays, also of 0.
+    let zeros = (digits | (1 << 56)).trailing_zeros() / 8;
+    let text = (digits | u64::from_ne_bytes([b'0'; 8])) >> (8 * zeros);
+    let end = out.len() + (8 - zeros) as usize;
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(end);
+}
+
+/// The digits of a number that has at most eight, a byte for each, the first one in the lowest.
+#[inline]
+fn eight_digits(number: u32) -> u64 {
+    // Halves, then quarters: each part is divided by a multiplication, beside the others in one word.
+    let (high, low) = (u64::from(number / 10_000), u64::from(number % 10_000));
+    let fours = high | (low << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | ((twos - tens * 10) << 8)
+}
+
 fn push_duration(out: &mut Vec<u8>, duration: std::time::Duration) {
     push_integer(out, duration.as_secs());
     let mut fraction = duration.subsec_nanos();
@@ -126,5 +153,29 @@ fn push_duration(out: &mut Vec<u8>, duration: std::time::Duration) {
         }
         let len = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
         out.extend_from_slice(&digits[..len]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_written_with_their_digits(value in prop_oneof![0u64..100, 0u64..200_000_000, any::<u64>()]) {
+            let mut out = vec![b'x'];
+            push_number(&mut out, value);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), format!("x{value}"));
+        }
+    }
+
+    #[test]
+    fn all_fours_are_divided_rightly() {
+        for number in (0..10_000).chain((0..10_000).map(|four| four * 10_000 + 9_999)) {
+            let digits = eight_digits(number).to_le_bytes().map(|digit| digit + b'0');
+            assert_eq!(std::str::from_utf8(&digits).unwrap(), format!("{number:08}"));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A statement's values on their way into a slot.
 
 use logwheel_core::Value;
-use logwheel_core::wire::{Out, Reader, TIME_LEN, encode_named, encode_time, named_len};
+use logwheel_core::wire::{Out, Reader, TIME_LEN, encode_named, encode_text, encode_time, named_len, text_len};
 
 /// The values of a statement as the macros hand them over: a list of pairs, `(a, (b, (c, ())))`.
 ///
@@ -172,6 +172,68 @@ impl Arguments for Timed<'_> {
     }
 }
 
+/// As [`Timed`] or [`Named`], with fields that are encoded.
+#[derive(Clone, Copy)]
+pub(super) struct EncodedNamed<'a> {
+    pub(super) time: Option<u64>,
+    pub(super) message: &'a [u8],
+    pub(super) fields: &'a [u8],
+}
+
+impl EncodedNamed<'_> {
+    #[inline]
+    fn time_len(&self) -> usize {
+        if self.time.is_some() { TIME_LEN } else { 0 }
+    }
+
+    #[inline]
+    fn encode_time<O: Out>(&self, out: &mut O) {
+        if let Some(time) = self.time {
+            encode_time(time, out);
+        }
+    }
+
+    fn capped_message(&self, cap: usize) -> Value<'_> {
+        capped(std::str::from_utf8(self.message).map_or(Value::Bytes(self.message), Value::Str), cap)
+    }
+
+    /// The fields again, each with at most `cap` bytes of text.
+    fn capped(&self, cap: usize) -> impl Iterator<Item = (&str, Value<'_>)> {
+        let mut reader = Reader::new(self.fields);
+        std::iter::from_fn(move || {
+            if reader.is_at_end() {
+                return None;
+            }
+            Some((reader.name().ok()?, capped(reader.value().ok()?, cap)))
+        })
+    }
+}
+
+impl Arguments for EncodedNamed<'_> {
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        self.time_len() + text_len(self.message) + self.fields.len()
+    }
+
+    #[inline]
+    fn encode<O: Out>(&self, out: &mut O) {
+        self.encode_time(out);
+        encode_text(self.message, out);
+        out.put(self.fields);
+    }
+
+    fn capped_len(&self, cap: usize) -> usize {
+        let fields = self.capped(cap).map(|(name, value)| named_len(name, &value));
+        self.time_len() + self.capped_message(cap).encoded_len() + fields.sum::<usize>()
+    }
+
+    fn encode_capped<O: Out>(&self, cap: usize, out: &mut O) {
+        self.encode_time(out);
+        self.capped_message(cap).encode(out);
+        self.capped(cap).for_each(|(name, value)| encode_named(name, &value, out));
+    }
+}
+
 /// The value with at most `cap` bytes of text; whole where the cut one, which also says how long
 /// it was, would not be shorter.
 fn capped(value: Value<'_>, cap: usize) -> Value<'_> {
@@ -192,6 +254,28 @@ mod tests {
     fn a_text_is_cut_at_a_characters_border() {
         let Value::Cut { kept, original_len } = capped(Value::Str("aééééééééé"), 4) else { panic!("not cut") };
         assert_eq!((std::str::from_utf8(kept), original_len), (Ok("aé"), 19));
+    }
+
+    #[test]
+    fn encoded_fields_are_cut_as_plain_ones_are() {
+        let fields =
+            [("a", Value::U64(7)), ("é", Value::Str("a long text of some bytes")), ("", Value::Json("[1, 2, 3, 4]"))];
+        let (message, mut bytes) = ("a message of some bytes", Vec::new());
+        fields.iter().for_each(|(name, value)| encode_named(name, value, &mut bytes));
+        for cap in [0, 3, 9, 20, 100] {
+            let plain = Timed { time: 5, named: Named { message: Value::Str(message), fields: &fields } };
+            let encoded = EncodedNamed { time: Some(5), message: message.as_bytes(), fields: &bytes };
+            let (mut from_plain, mut from_encoded) = (Vec::new(), Vec::new());
+            plain.encode_capped(cap, &mut from_plain);
+            encoded.encode_capped(cap, &mut from_encoded);
+            assert_eq!(from_plain, from_encoded, "{cap}");
+            assert_eq!(encoded.capped_len(cap), from_plain.len(), "{cap}");
+            from_plain.clear();
+            from_encoded.clear();
+            plain.encode(&mut from_plain);
+            encoded.encode(&mut from_encoded);
+            assert_eq!((&from_plain, encoded.encoded_len()), (&from_encoded, from_plain.len()));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use logwheel_core::wire::MAX_NAME;
 use logwheel_core::{Callsite, EncodedFields, Level, ToValue, Value};
 
-use super::arguments::{Arguments, Named, Timed, Values};
+use super::arguments::{Arguments, EncodedNamed, Named, Timed, Values};
 use super::thread::{Marks, Statement, publish, publish_encoded};
 use super::{Intake, format};
 use crate::ring::{ArgumentBuffer, Flags};
@@ -97,6 +97,14 @@ impl Logger {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let time = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
         self.log_named(level, Timed { time, named: Named { message: Value::Str(message), fields } });
+    }
+
+    /// As [`log_fields_at`](Self::log_fields_at), for whoever has encoded the fields already, with their names
+    /// ([`encode_name`](logwheel_core::wire::encode_name)), each once. The message is UTF-8. The time is in
+    /// nanoseconds since the Unix epoch; now, if there is none.
+    #[doc(hidden)]
+    pub fn __log_encoded(&self, level: Level, time: Option<u64>, message: &[u8], fields: &[u8]) {
+        self.log_named(level, EncodedNamed { time, message, fields });
     }
 
     fn log_named(&self, level: Level, arguments: impl Arguments) {

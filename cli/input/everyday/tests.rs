@@ -1,3 +1,6 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use logwheel::wire::Reader;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
@@ -8,11 +11,20 @@ use super::*;
 type Event = (Option<Level>, Option<SystemTime>, String, Option<String>, Vec<String>);
 
 fn quickly(line: &str) -> Option<Event> {
-    let mut everyday = Everyday::default();
-    everyday.read(line)?;
-    let (level, said) = (everyday.level()?, everyday.event(&mut Times::default())?);
-    let fields = everyday.fields.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-    Some((Some(level), said.time, said.message.to_owned(), said.logger.map(str::to_owned), fields))
+    quickly_with(&mut Everyday::default(), line)
+}
+
+/// With what it knows from lines before.
+fn quickly_with(everyday: &mut Everyday, line: &str) -> Option<Event> {
+    let said = everyday.read(line.as_bytes(), |_| true)?;
+    let (level, event) = (said.level()?, said.event(&mut Times::default())?);
+    let (mut fields, mut reader) = (Vec::new(), Reader::new(said.fields));
+    while !reader.is_at_end() {
+        fields.push(format!("{}={:?}", reader.name().unwrap(), reader.value().unwrap()));
+    }
+    let text = |bytes: &[u8]| from_utf8(bytes).unwrap().to_owned();
+    let time = event.time.map(|time| UNIX_EPOCH + Duration::from_nanos(time));
+    Some((Some(level), time, text(event.message), event.logger.map(text), fields))
 }
 
 fn carefully(line: &str) -> Option<Event> {
@@ -90,9 +102,36 @@ proptest! {
     }
 
     #[test]
-    fn the_first_special_byte_is_found_wherever_it_is(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-        let expected = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20));
-        prop_assert_eq!(special(&bytes), expected.unwrap_or(bytes.len()));
+    fn lines_behind_others_become_what_they_become_alone(lines in prop::collection::vec(line(), 1..12), again in 0usize..12) {
+        let mut everyday = Everyday::default();
+        for line in lines.iter().chain(lines.get(again)) {
+            prop_assert_eq!(quickly_with(&mut everyday, line), quickly(line), "{}", line);
+        }
+    }
+
+    #[test]
+    fn lines_that_are_not_wanted_are_read_no_less_carefully(line in line()) {
+        let (mut everyday, mut careless) = (Everyday::default(), Everyday::default());
+        let said = everyday.read(line.as_bytes(), |_| true).map(|said| said.level());
+        let unwanted = careless.read(line.as_bytes(), |level| level > Level::WARN);
+        if let Some(said) = &unwanted {
+            prop_assert!(said.wanted || said.level().is_some_and(|level| level <= Level::WARN), "{}", line);
+        }
+        prop_assert_eq!(unwanted.map(|said| said.level()), said);
+    }
+
+    #[test]
+    fn names_that_come_and_go_are_told_apart(
+        lines in prop::collection::vec(prop::collection::vec(0..1_500, 0..400), 1..12),
+    ) {
+        let mut everyday = Everyday::default();
+        for names in lines {
+            let members: Vec<_> = names.iter().map(|n| format!("\"name_of_a_member_{n}\":{n}")).collect();
+            let line = format!("{{{}}}", members.join(","));
+            let is_read = everyday.read(line.as_bytes(), |_| true).is_some();
+            let once: std::collections::HashSet<_> = names.iter().collect();
+            prop_assert_eq!(is_read, once.len() == names.len(), "{}", line);
+        }
     }
 }
 
