@@ -79,7 +79,7 @@ fn push_beyond_ascii(out: &mut Vec<u8>, text: &[u8]) -> u64 {
 fn push_valid(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
-        let blocks = blocks_without(rest, special);
+        let blocks = blocks_without(rest, escape_bits);
         let special = rest[blocks..].iter().position(|byte| is_special(*byte));
         let Some(special) = special.map(|special| blocks + special) else {
             return out.extend_from_slice(rest);
@@ -108,50 +108,48 @@ fn push_escape(out: &mut Vec<u8>, byte: u8) {
 }
 
 fn is_special(byte: u8) -> bool {
-    special(byte) != 0
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// Not 0 for what has to be escaped: in arithmetic of bytes, which there are vector instructions for.
+/// How many bytes at the front lie in blocks of words of which none has `found` bits: without a
+/// branch inside a block, so that there are vector instructions for it.
 #[inline(always)]
-fn special(byte: u8) -> u8 {
-    let equals = |other| 1u8.saturating_sub(byte ^ other);
-    0x20u8.saturating_sub(byte) | equals(b'"') | equals(b'\\')
-}
-
-/// Not 0 for that, and for what is not ASCII.
-#[inline(always)]
-fn not_plain(byte: u8) -> u8 {
-    special(byte) | byte & 0x80
-}
-
-/// How many bytes at the front lie in blocks in which no byte is `found`.
-#[inline(always)]
-fn blocks_without(bytes: &[u8], found: impl Fn(u8) -> u8) -> usize {
-    const BLOCK: usize = 32;
+fn blocks_without(bytes: &[u8], found: impl Fn(u64) -> u64) -> usize {
+    const BLOCK: usize = 64;
     let (blocks, _) = bytes.as_chunks::<BLOCK>();
-    let has_none = |block: &&[u8; BLOCK]| block.iter().fold(0, |any, byte| any | found(*byte)) == 0;
+    let has_none = |block: &&[u8; BLOCK]| {
+        let (words, _) = block.as_chunks();
+        words.iter().fold(0, |any, word| any | found(u64::from_le_bytes(*word))) == 0
+    };
     blocks.iter().take_while(has_none).count() * BLOCK
 }
 
+const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+
 /// The top bits of those bytes of a word, from the lowest on, that are not ASCII or need escaping.
 /// Above the first one found others may be wrong.
-#[inline]
+#[inline(always)]
 fn special_bits(word: u64) -> u64 {
+    escape_bits(word) | word & TOPS
+}
+
+/// As [`special_bits`], of those that need escaping alone.
+#[inline(always)]
+fn escape_bits(word: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
     // Sets the top bit of each byte that is zero.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     let quote = zeros(word ^ (ONES * u64::from(b'"')));
     let backslash = zeros(word ^ (ONES * u64::from(b'\\')));
-    (word | control | quote | backslash) & TOPS
+    (control | quote | backslash) & TOPS
 }
 
 /// How many bytes at the front are ASCII and need no escaping: of a long text in blocks, then eight
 /// at a time.
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
-    let mut at = blocks_without(bytes, not_plain);
+    let mut at = blocks_without(bytes, special_bits);
     while let Some(chunk) = bytes[at..].first_chunk::<8>() {
         let found = special_bits(u64::from_le_bytes(*chunk));
         if found != 0 {
@@ -171,7 +169,7 @@ fn plain_prefix(bytes: &[u8]) -> usize {
     if found == 0 {
         return bytes.len();
     }
-    rest + bytes[rest..].iter().position(|byte| not_plain(*byte) != 0).unwrap_or(bytes.len() - rest)
+    rest + bytes[rest..].iter().position(|byte| is_special(*byte) || !byte.is_ascii()).unwrap_or(bytes.len() - rest)
 }
 
 #[cfg(test)]
