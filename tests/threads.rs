@@ -390,3 +390,12 @@ fn an_event_brings_the_name_of_the_thread_that_logged_it() {
     ];
     assert_eq!(seen, expected);
 }
+
+#[test]
+fn a_thread_waits_for_the_last_lane_that_is_being_made_for_the_pool() {
+    for _ in 0..100 {
+        let engine = small().max_lanes(1).reserved_lanes(1).sink(NullSink).build().unwrap();
+        assert_eq!(engine.attach_thread(), Ok(()));
+        assert_eq!(private_lanes(&engine), 1);
+    }
+}

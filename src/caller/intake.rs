@@ -21,6 +21,8 @@ pub(crate) struct Intake {
     pool: Mutex<LanePool>,
     /// Wakes the thread that makes lanes.
     lanes_wanted: Condvar,
+    /// Wakes those who wait for one that is being made.
+    lane_made: Condvar,
     /// A caller found no spare lane; the next worker that passes by tells the lane maker.
     spares_low: AtomicBool,
     registry: Mutex<Registry>,
@@ -48,6 +50,8 @@ struct LanePool {
     free: Vec<LaneWriter>,
     /// Private lanes that exist or are being made.
     lanes: usize,
+    /// Those that are being made.
+    in_making: usize,
     /// The number of the next lane. Numbers never come back: receivers tell events by them.
     next_index: u32,
     /// The fewest lanes that were free at once since the lane maker last looked.
@@ -87,6 +91,7 @@ impl Intake {
             pool: Mutex::new(LanePool {
                 free: Vec::new(),
                 lanes: 0,
+                in_making: 0,
                 next_index: 1,
                 unused: 0,
                 max: config.private_lanes(),
@@ -95,6 +100,7 @@ impl Intake {
             }),
             shared,
             lanes_wanted: Condvar::new(),
+            lane_made: Condvar::new(),
             spares_low: AtomicBool::new(false),
             registry: Mutex::default(),
             strays: CallerCounts::contended(),
@@ -138,6 +144,7 @@ impl Intake {
         // The lanes' memory goes with the last of their ends.
         pool.free.clear();
         self.lanes_wanted.notify_all();
+        self.lane_made.notify_all();
         was_open
     }
 
@@ -159,9 +166,28 @@ impl Intake {
 
     /// A private lane, made on the spot if need be: takes about a millisecond then.
     pub(crate) fn attached_lane(&self) -> Option<LaneWriter> {
-        let lane = self.pool.lock().take();
         self.spares_low.store(true, Ordering::Relaxed);
-        lane.or_else(|| self.make_lane(LanePool::may_grow))
+        loop {
+            let mut pool = self.pool.lock();
+            if let Some(lane) = pool.take() {
+                return Some(lane);
+            }
+            if pool.may_grow() {
+                drop(pool);
+                if let Some(lane) = self.make_lane(LanePool::may_grow) {
+                    self.lane_is_made(&mut self.pool.lock());
+                    return Some(lane);
+                }
+            } else if pool.in_making > 0 {
+                // The last one there may be is on its way.
+                self.lane_made.wait(&mut pool);
+            } else {
+                return None;
+            }
+            if self.is_closed() {
+                return None;
+            }
+        }
     }
 
     /// A thread does not need its lane any more.
@@ -193,7 +219,11 @@ impl Intake {
         let wanted = |pool: &LanePool| pool.free.len() < pool.kept() && pool.may_grow();
         loop {
             while let Some(lane) = self.make_lane(wanted) {
-                self.give_back(lane);
+                let mut pool = self.pool.lock();
+                if !pool.closed {
+                    pool.free.push(lane);
+                }
+                self.lane_is_made(&mut pool);
             }
             let mut pool = self.pool.lock();
             if pool.closed {
@@ -221,7 +251,14 @@ impl Intake {
         self.worker_of(index).push(Task::LaneGone(index));
     }
 
-    /// Makes a lane if `wanted`; its reading end goes to its worker.
+    /// A lane that was in the making has an owner, or lies in the pool.
+    fn lane_is_made(&self, pool: &mut LanePool) {
+        pool.in_making -= 1;
+        self.lane_made.notify_all();
+    }
+
+    /// Makes a lane if `wanted`; its reading end goes to its worker. It counts as being in the making until
+    /// [`lane_is_made`](Self::lane_is_made) is told of it.
     fn make_lane(&self, wanted: impl Fn(&LanePool) -> bool) -> Option<LaneWriter> {
         let index = {
             let mut pool = self.pool.lock();
@@ -229,6 +266,7 @@ impl Intake {
                 return None;
             }
             pool.lanes += 1;
+            pool.in_making += 1;
             pool.next_index += 1;
             pool.next_index - 1
         };
