@@ -393,11 +393,11 @@ fn an_event_brings_the_name_of_the_thread_that_logged_it() {
 
 #[test]
 fn a_thread_waits_for_the_last_lane_that_is_being_made_for_the_pool() {
-    // A lane of this size takes some milliseconds, and the pool begins at once.
-    for pause in 0..20 {
-        let engine =
-            support::engine().lane_slots(16_384).max_lanes(1).reserved_lanes(1).sink(NullSink).build().unwrap();
-        thread::sleep(Duration::from_micros(100 * pause));
+    // A lane of this size takes a moment, and the pool begins at once.
+    let builder = || support::engine().lane_slots(4096).overflow_bytes(0).max_lanes(1).reserved_lanes(1).sink(NullSink);
+    for pause in 0..40 {
+        let engine = builder().build().unwrap();
+        thread::sleep(Duration::from_micros(25 * pause));
         assert_eq!(engine.attach_thread(), Ok(()));
         assert_eq!(private_lanes(&engine), 1);
     }

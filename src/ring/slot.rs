@@ -230,6 +230,7 @@ unsafe fn copy(bytes: &[u8], target: NonNull<u8>) {
             5..=8 => both_ends::<4>(bytes, target),
             9..=16 => both_ends::<8>(bytes, target),
             17..=32 => both_ends::<16>(bytes, target),
+            33..=64 => both_ends::<32>(bytes, target),
             len => target.copy_from_nonoverlapping(NonNull::from(bytes).cast(), len),
         }
     }
