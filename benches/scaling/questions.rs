@@ -169,9 +169,10 @@ fn threads() -> Question {
         title: "Threads that log",
         of: "threads, all at once",
         model: "Each has a lane of its own and shares nothing with the others that is written to: a call costs the same, \
-                however many there are, as long as each has a core. Beyond that they take turns, and each finds its cache filled \
-                with what others left there: calls get more expensive once, and no further with more threads. Behind the \
-                callers, the worker merges the lanes by time, event by event: that grows with the logarithm of their number.",
+                however many there are. With more threads than cores they take turns, and each logs its burst while it has one; \
+                what then gets worse is how long they wait for their turn, which is no cost of the call. Behind the callers, the \
+                worker merges the lanes by time, event by event: that grows with the logarithm of their number, and bursts \
+                of one lane after the other make it cheaper again.",
         straight: &[],
         points: [1, 2, 4, 8, 16, 32, 64].map(|threads| (threads, load(threads))).into(),
     }
