@@ -71,8 +71,8 @@ impl Engine {
     /// How the parts are, as far as they know: takes no time and asks nobody.
     ///
     /// A stage is unhealthy if it says so, or failed on an event within the last 10 s. A sink is
-    /// unhealthy if it says so (as a rule, because its last delivery failed), while its circuit
-    /// breaker is open, and before it was started, which happens with its first batch or by
+    /// unhealthy if it says so, if its last delivery failed, while its circuit breaker is open, and
+    /// before it was started, which happens with its first batch or by
     /// [`check_health`](Self::check_health).
     #[must_use]
     pub fn health(&self) -> HealthReport {

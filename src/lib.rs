@@ -52,7 +52,7 @@ mod global;
 mod health;
 mod ledger;
 mod ring;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(all(unix, feature = "signals", not(logwheel_loom)))]
 mod signals;
 mod sync;
 #[cfg(feature = "testing")]

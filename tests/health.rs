@@ -123,6 +123,42 @@ fn a_check_that_panics_or_finds_the_sink_busy_is_an_answer() {
     assert!(engine.shutdown(LONG).complete);
 }
 
+/// A sink that says nothing of its health, and fails or panics until it is told otherwise.
+struct Silent(Arc<Switches>);
+
+impl Sink for Silent {
+    fn name(&self) -> &str {
+        "silent"
+    }
+
+    fn deliver(&mut self, _: &Batch) -> Result<Delivered, DeliveryError> {
+        assert!(!is_on(&self.0.panics), "{EXPECTED}");
+        if is_on(&self.0.no_delivery) {
+            return Err(DeliveryError::Retry { reason: "down", detail: "nobody there".into(), after: None });
+        }
+        Ok(Delivered::all())
+    }
+}
+
+#[test]
+fn a_failed_delivery_speaks_against_a_sink_that_says_nothing_of_itself() {
+    silence_expected_panics();
+    let switches = Arc::<Switches>::default();
+    set(&switches.no_delivery, true);
+    let retry = logwheel::RetrySettings::default().base_delay(Duration::from_millis(1));
+    let breaker = logwheel::BreakerSettings::default().failure_threshold(u32::MAX);
+    let sink = Silent(Arc::clone(&switches));
+    let engine = small().sink_with(sink, |options| options.retry(retry).breaker(breaker)).build().unwrap();
+    info!(engine.logger("t"), "one");
+    wait_until("the delivery failed", || engine.health().to_string().contains("nobody there"));
+    set(&switches.panics, true);
+    wait_until("the sink panicked", || engine.health().to_string().contains("the sink panicked"));
+    set(&switches.panics, false);
+    set(&switches.no_delivery, false);
+    wait_until("it was delivered", || engine.health().is_healthy());
+    assert!(engine.shutdown(LONG).complete);
+}
+
 /// A filter that says that it is unhealthy after each event with `bad`.
 struct Moody(bool);
 

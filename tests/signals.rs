@@ -37,6 +37,9 @@ fn service() {
         builder
     };
     let engine = builder.build().unwrap();
+    // The first one has nothing to flush, and must not end the process before the second one is done.
+    let other = Engine::builder().sink(logwheel::NullSink).build().unwrap();
+    other.flush_on_signals(LONG).unwrap();
     engine.flush_on_signals(LONG * 60).unwrap();
     let logger = engine.logger("service");
     for n in 0..if hangs { 1 } else { EVENTS } {

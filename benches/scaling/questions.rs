@@ -97,9 +97,8 @@ fn text() -> Question {
         of: "bytes of a text",
         model: "Up to about 200 bytes a text goes into the slot: one copy for the caller; behind it a search for what has to be \
                 escaped, and the copies into the line and into the batch. Longer ones go through the overflow pool in blocks \
-                of 512 bytes, each taken from a lock-free list: that step is the price of the first block, and the slope is \
-                the price of a block for each 508 bytes. Behind the caller, the first thing to end the straight line is the \
-                cache: from some 100 KB on that are under way, copies come from further away.",
+                of 512 bytes, each taken from a lock-free list: the price of the first block is the step, that of the others \
+                is in the slope.",
         straight: &[(8, 128), (512, 32_768)],
         points: [8, 32, 64, 128, 512, 2_048, 8_192, 32_768].map(|len| (len, load(len))).into(),
     }
@@ -139,8 +138,8 @@ fn enrichers() -> Question {
         title: "Enrichers",
         of: "enrichers with a field each",
         model: "Each looks whether the event has a field of this name already, among all fields so far: in principle that is \
-                quadratic. A comparison takes a fraction of a nanosecond (four bytes that stand for a name), so it takes \
-                dozens of fields until it shows. What is straight in it is the copy of the field into the event and into the line.",
+                quadratic, and beyond 16 of them it begins to show. What is straight in it is the copy of the field into \
+                the event and into the line.",
         straight: &[(0, 16)],
         points: [0, 1, 2, 4, 8, 16, 32, 64].map(|enrichers| (enrichers, load(enrichers))).into(),
     }
@@ -152,8 +151,7 @@ fn sinks() -> Question {
         title: "Sinks",
         of: "null sinks that get every event",
         model: "A line is made once. Each sink has a batch of its own, into which it is copied: a copy for each sink, made once \
-                for all lines of a round. A sink's thread costs something for each batch, not for each event. With more batches \
-                under way than the processor's cache holds, copies get more expensive.",
+                for all lines of a round. A sink's thread costs something for each batch, not for each event.",
         straight: &[(1, 16)],
         points: [1, 2, 4, 8, 16].map(|sinks| (sinks, load(sinks))).into(),
     }
@@ -183,8 +181,8 @@ fn lanes() -> Question {
     Question {
         title: "Lanes that are silent",
         of: "lanes, of which one is busy",
-        model: "A round of the worker looks at every lane once: one load each, of a word that nobody writes to. In a burst \
-                that is shared by the hundreds of events of a round; only a worker that finds one event at a time pays it in full.",
+        model: "A round of the worker looks at every lane once. In a burst that is shared by the many events of a round, so \
+                it does not show; what it costs a worker that finds one event at a time is not measured here.",
         straight: &[(1, 64)],
         points: [1, 2, 4, 8, 16, 32, 64].map(|lanes| (lanes, load(lanes))).into(),
     }

@@ -108,6 +108,7 @@ impl EngineBuilder {
                     fallback: fallback.clone(),
                     diagnostics: Arc::clone(&diagnostics),
                     started: false,
+                    failed: None,
                 };
                 let running = Arc::clone(&running);
                 let suffix = if number == 0 { String::new() } else { format!("-{}", number + 1) };

@@ -19,6 +19,8 @@ pub(crate) struct Outlet {
     pub(crate) fallback: Option<Arc<SinkQueue>>,
     pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) started: bool,
+    /// How the last attempt failed, if it did: that speaks against a sink that says nothing of its health.
+    pub(crate) failed: Option<String>,
 }
 
 impl Outlet {
@@ -64,6 +66,11 @@ impl Outlet {
         let result = self.attempt(&batch);
         // Then its memory can be used again.
         drop(batch);
+        self.failed = match &result {
+            Err(error @ (DeliveryError::Retry { .. } | DeliveryError::Fatal { .. })) => Some(error.to_string()),
+            // What was refused speaks against the events.
+            _ => None,
+        };
         self.listen();
         let number = self.number;
         self.queue.answer(|policy, now| policy.on_result(now, number, result));
@@ -105,11 +112,7 @@ impl Outlet {
     /// Starts the sink, if it has not started yet; or says why it does not.
     fn start(&mut self) -> Result<(), String> {
         if !self.started {
-            if let Err(error) = self.sink.start() {
-                let text = chain(&error);
-                self.queue.says(Health::unhealthy(format!("it did not start: {text}")));
-                return Err(text);
-            }
+            self.sink.start().map_err(|error| chain(&error))?;
             self.started = true;
         }
         Ok(())
@@ -134,13 +137,15 @@ impl Outlet {
 
     /// What the sink has to say beside the fate of batches: a notice, and how it is.
     fn listen(&mut self) {
+        let failed = self.failed.clone().map(Health::unhealthy);
         if !self.started {
+            failed.into_iter().for_each(|failed| self.queue.says(failed));
             return;
         }
         let sink = &mut self.sink;
         match catch_unwind(AssertUnwindSafe(|| (sink.health(), sink.notice()))) {
             Ok((health, notice)) => {
-                self.queue.says(health);
+                self.queue.says(failed.filter(|_| health.is_healthy()).unwrap_or(health));
                 if let Some(text) = notice {
                     self.report(Severity::Warning, || text.into_owned());
                 }
