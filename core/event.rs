@@ -1,16 +1,19 @@
 //! An event as stages see it: what the caller wrote, and beside it what stages made of it.
 
-use crate::wire::{self, MAX_NAME, Reader, encode_named};
+use crate::wire::{MAX_NAME, Reader, encode_named};
 use crate::{Callsite, Level, TraceContext, Value};
 
 mod entries;
 mod fields;
 mod held;
+mod index;
+mod parts;
 
-use entries::{Entries, FieldEntry, Name, Place, Source, Span};
+use entries::{Entries, FieldEntry, Place, Source, Span};
 
 pub use fields::{EncodedFields, Enrichment};
 pub use held::HeldEvent;
+pub(crate) use parts::{Part, RawField};
 
 /// What a caller wrote into a lane. Write-once: no stage changes it.
 #[derive(Debug, Clone, Copy)]
@@ -64,23 +67,6 @@ pub struct Field<'e> {
     pub value: Value<'e>,
     /// Where it comes from.
     pub layer: Layer,
-}
-
-/// One field as the encoder reads it: nothing of it is checked to be UTF-8.
-#[derive(Clone, Copy)]
-pub(crate) struct RawField<'e> {
-    /// Its position.
-    pub(crate) index: usize,
-    /// Its name, and the tag of that.
-    pub(crate) tag: u32,
-    pub(crate) name: &'e [u8],
-    /// Whether the name is the call site's, at this position.
-    pub(crate) of_callsite: bool,
-    /// The encoding of its value, and what comes behind it.
-    pub(crate) wire: &'e [u8],
-    /// Name and value as they stand in a JSON object, if that was written ahead; else empty.
-    pub(crate) member: &'e [u8],
-    pub(crate) layer: Layer,
 }
 
 /// The memory in which stages change an event; reused from event to event.
@@ -244,22 +230,22 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn field(&self, index: usize) -> Option<Field<'_>> {
         let entry = self.buffers.entries.live(index)?;
-        Some(Field { name: self.name_of(entry.name), value: self.value_at(entry.value), layer: entry.layer })
+        Some(Field { name: self.name_of(entry), value: self.value_at(entry.value()), layer: entry.layer })
     }
 
     /// The name of the field at a position; `None` where it was removed. Cheaper than
     /// [`field`](Self::field), which also reads the value.
     #[must_use]
     pub fn field_name(&self, index: usize) -> Option<&str> {
-        Some(self.name_of(self.buffers.entries.live(index)?.name))
+        Some(self.name_of(self.buffers.entries.live(index)?))
     }
 
     /// As [`field_name`](Self::field_name), not checked to be UTF-8 (it always is, unless the
-    /// event is [damaged](Self::is_damaged)): the cheapest way to look for a few names.
+    /// event is [damaged](Self::is_damaged)).
     #[must_use]
     #[inline]
     pub fn field_name_bytes(&self, index: usize) -> Option<&[u8]> {
-        Some(self.name_bytes(self.buffers.entries.live(index)?.name))
+        Some(self.name_bytes(self.buffers.entries.live(index)?))
     }
 
     /// Whether the value of the field at a position is raw JSON, or was cut, so that nobody can
@@ -267,30 +253,17 @@ impl<'a> Event<'a> {
     #[must_use]
     #[inline]
     pub fn may_hold_json(&self, index: usize) -> bool {
-        let Some(entry) = self.buffers.entries.live(index) else { return false };
-        self.bytes_of(entry.value.source).get(entry.value.at as usize..).is_some_and(wire::may_be_json)
+        self.buffers.entries.live(index).is_some_and(|entry| entry.may_be_json)
     }
 
-    /// As [`fields`](Self::fields), for the encoder.
+    /// The cheapest way to look for a few names: the first position from `from` on whose name
+    /// may end with one of `letters`, or whose value [may be JSON](Self::may_hold_json). A letter
+    /// is the bit of its five lowest bits, which upper and lower case have in common; names that
+    /// end with a letter beyond ASCII are always among those found.
+    #[must_use]
     #[inline]
-    pub(crate) fn raw_fields(&self) -> impl Iterator<Item = RawField<'_>> + '_ {
-        let live = self.buffers.entries.tagged().enumerate().filter(|(_, (_, entry))| !entry.removed);
-        live.map(|(index, (tag, entry))| RawField {
-            index,
-            tag,
-            name: self.name_bytes(entry.name),
-            of_callsite: matches!(entry.name, Name::Static(_)),
-            wire: self.bytes_of(entry.value.source).get(entry.value.at as usize..).unwrap_or_default(),
-            member: if entry.member.len == 0 { &[] } else { self.stored(Source::Added, entry.member) },
-            layer: entry.layer,
-        })
-    }
-
-    /// The encoding of a message that came with the event, and what is behind it.
-    #[inline]
-    pub(crate) fn raw_message(&self) -> Option<&[u8]> {
-        let place = self.buffers.message?;
-        Some(self.bytes_of(place.source).get(place.at as usize..).unwrap_or_default())
+    pub fn next_ending_with(&self, letters: u32, from: usize) -> Option<usize> {
+        self.buffers.entries.next_ending_with(letters, from)
     }
 
     /// The value of a field.
@@ -308,15 +281,14 @@ impl<'a> Event<'a> {
     /// The position of a field by its name and the tag of that.
     #[inline]
     fn find(&self, tag: u32, name: &[u8]) -> Option<usize> {
-        self.buffers.entries.find(tag, |entry| self.name_bytes(entry.name) == name)
+        self.buffers.entries.find(tag, |entry| self.name_bytes(entry) == name)
     }
 
     /// Replaces the value of the field at a position.
     pub fn replace(&mut self, index: usize, value: Value<'_>) {
         let place = self.store(value);
         if let Some(entry) = self.buffers.entries.get_mut(index) {
-            entry.value = place;
-            entry.member = Span::default();
+            entry.set_value(place.at, matches!(value, Value::Json(_) | Value::Cut { .. }));
         }
     }
 
@@ -336,7 +308,7 @@ impl<'a> Event<'a> {
         }
         let span = Span { at: self.buffers.added.len() as u32, len: name.len() as u32 };
         self.buffers.added.extend_from_slice(name.as_bytes());
-        self.buffers.entries.rename(index, entries::tag(name.as_bytes()), Name::Stored(Source::Added, span));
+        self.buffers.entries.rename(index, entries::tag(name.as_bytes()), span);
         true
     }
 
@@ -349,73 +321,11 @@ impl<'a> Event<'a> {
     /// the event: what the engine does when a redactor fails.
     pub fn mask_all(&mut self, mask: &str) {
         let place = self.store(Value::Str(mask));
-        self.buffers.entries.iter_mut().for_each(|entry| (entry.value, entry.member) = (place, Span::default()));
+        self.buffers.entries.iter_mut().for_each(|entry| entry.set_value(place.at, false));
         if !self.message_is_static() {
             self.buffers.message = Some(place);
         }
         self.buffers.redaction_failed = true;
-    }
-
-    fn index_arguments(&mut self) -> Option<()> {
-        let mut reader = Reader::new(self.record.arguments);
-        if self.record.shape.inline_message {
-            if let Some(time) = reader.time() {
-                self.record.timestamp = time;
-            }
-            self.buffers.message = Some(Place { source: Source::Arguments, at: reader.position() as u32 });
-            reader.skip_value().ok()?;
-        }
-        if self.record.shape.named_arguments {
-            return self.index_named(Source::Arguments, reader);
-        }
-        for name in self.record.callsite.map_or(&[][..], Callsite::fields) {
-            let value = Place { source: Source::Arguments, at: reader.position() as u32 };
-            reader.skip_value().ok()?;
-            self.add_entry(entries::tag(name.as_bytes()), Name::Static(name), value, Layer::Argument);
-        }
-        Some(())
-    }
-
-    fn index_context(&mut self) -> Option<()> {
-        if self.record.context.is_empty() {
-            return Some(());
-        }
-        let mut reader = Reader::new(self.record.context);
-        let logger = reader.checked_name().ok()?;
-        self.buffers.logger = Span { at: 2, len: logger.len() as u32 };
-        self.index_named(Source::Context, reader)
-    }
-
-    fn index_named(&mut self, source: Source, mut reader: Reader<'a>) -> Option<()> {
-        let layer = if source == Source::Arguments { Layer::Argument } else { Layer::Context };
-        while !reader.is_at_end() {
-            let at = reader.position() as u32 + 2;
-            let name = reader.checked_name().ok()?;
-            let value = Place { source, at: reader.position() as u32 };
-            reader.skip_value().ok()?;
-            let tag = entries::tag(name);
-            if self.buffers.entries.is_new(tag) {
-                let span = Span { at, len: name.len() as u32 };
-                self.add_entry(tag, Name::Stored(source, span), value, layer);
-                continue;
-            }
-            match self.find(tag, name).and_then(|index| self.buffers.entries.get_mut(index)) {
-                // The inner scope, written later, hides the outer one; the statement hides both.
-                Some(entry) if entry.layer == layer => entry.value = value,
-                Some(_) => {}
-                None => {
-                    let span = Span { at, len: name.len() as u32 };
-                    self.add_entry(tag, Name::Stored(source, span), value, layer);
-                }
-            }
-        }
-        Some(())
-    }
-
-    #[inline]
-    fn add_entry(&mut self, tag: u32, name: Name, value: Place, layer: Layer) {
-        let entry = FieldEntry { name, value, member: Span::default(), layer, removed: false };
-        self.buffers.entries.push(tag, entry);
     }
 
     #[inline]
@@ -424,6 +334,7 @@ impl<'a> Event<'a> {
             Source::Context => self.record.context,
             Source::Arguments => self.record.arguments,
             Source::Added => &self.buffers.added,
+            Source::Callsite => &[],
         }
     }
 
@@ -433,18 +344,24 @@ impl<'a> Event<'a> {
     }
 
     #[inline]
-    fn name_bytes(&self, name: Name) -> &[u8] {
-        match name {
-            Name::Static(name) => name.as_bytes(),
-            Name::Stored(source, span) => self.stored(source, span),
+    fn name_bytes(&self, entry: &FieldEntry) -> &[u8] {
+        match entry.name_in {
+            Source::Callsite => self.name_at_callsite(entry).as_bytes(),
+            source => self.stored(source, entry.name),
         }
     }
 
-    fn name_of(&self, name: Name) -> &str {
-        match name {
-            Name::Static(name) => name,
-            Name::Stored(source, span) => std::str::from_utf8(self.stored(source, span)).unwrap_or_default(),
+    fn name_of(&self, entry: &FieldEntry) -> &str {
+        match entry.name_in {
+            Source::Callsite => self.name_at_callsite(entry),
+            source => std::str::from_utf8(self.stored(source, entry.name)).unwrap_or_default(),
         }
+    }
+
+    #[inline]
+    fn name_at_callsite(&self, entry: &FieldEntry) -> &'static str {
+        let names = self.record.callsite.map_or(&[][..], Callsite::fields);
+        names.get(entry.name.at as usize).copied().unwrap_or_default()
     }
 
     fn value_at(&self, place: Place) -> Value<'_> {

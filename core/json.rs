@@ -8,6 +8,7 @@ mod time;
 mod value;
 
 pub use encoder::JsonEncoder;
+pub(crate) use envelope::is_of_context;
 pub use envelope::{Envelope, Identity};
 pub use text::JsonText;
 pub use value::EncodeCounts;

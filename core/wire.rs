@@ -56,12 +56,6 @@ pub(crate) mod tag {
     pub const TIME: u8 = 16;
 }
 
-/// Whether an encoded value is raw JSON, or was cut and may have been.
-#[inline]
-pub(crate) fn may_be_json(wire: &[u8]) -> bool {
-    matches!(wire.first(), Some(&(tag::JSON | tag::CUT)))
-}
-
 /// The longest name of a field, in bytes; a longer one is cut.
 pub const MAX_NAME: usize = u16::MAX as usize;
 
@@ -277,35 +271,42 @@ impl<'a> Reader<'a> {
     /// When the bytes are no encoding.
     #[inline]
     pub fn skip_value(&mut self) -> Result<(), WireError> {
+        self.pass_value().map(drop)
+    }
+
+    /// As [`skip_value`](Self::skip_value); says whether the value is raw JSON, or was cut and
+    /// may have been.
+    #[inline]
+    pub(crate) fn pass_value(&mut self) -> Result<bool, WireError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let length = match *rest {
             [tag::U64 | tag::I64 | tag::F64, ..] => 8,
             [tag::SHORT_STR, length, ..] => 1 + usize::from(length),
-            _ => return self.skip_unusual(),
+            _ => return self.pass_unusual(),
         };
         if length >= rest.len() {
             return Err(self.damaged());
         }
         self.at += 1 + length;
-        Ok(())
+        Ok(false)
     }
 
     #[inline(never)]
-    fn skip_unusual(&mut self) -> Result<(), WireError> {
+    fn pass_unusual(&mut self) -> Result<bool, WireError> {
         let [tag] = self.take()?;
         let length = match tag {
             tag::NULL | tag::FALSE | tag::TRUE => 0,
             tag::I128 | tag::U128 => 16,
             tag::DURATION => 12,
             tag::CHAR | tag::F32 => 4,
-            tag::STR | tag::JSON | tag::BYTES => return self.text().map(drop),
+            tag::STR | tag::JSON | tag::BYTES => return self.text().map(|_| tag == tag::JSON),
             tag::CUT => {
                 self.take::<4>()?;
-                return self.text().map(drop);
+                return self.text().map(|_| true);
             }
             _ => return Err(self.damaged()),
         };
-        self.slice(length).map(drop)
+        self.slice(length).map(|_| false)
     }
 
     /// Reads the time that [`encode_time`] wrote, if there is one here.

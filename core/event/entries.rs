@@ -5,6 +5,8 @@ use super::Layer;
 /// Which bytes a place counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
+    /// For names: `at` is the position among those of the call site.
+    Callsite,
     Context,
     Arguments,
     Added,
@@ -16,41 +18,55 @@ pub(super) struct Span {
     pub(super) len: u32,
 }
 
+impl Span {
+    pub(super) fn shifted(self, by: u32) -> Self {
+        Self { at: self.at + by, len: self.len }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) source: Source,
     pub(super) at: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Name {
-    /// The call site's name at the entry's own position.
-    Static(&'static str),
-    Stored(Source, Span),
-}
-
+/// A field; small, because an everyday event has a dozen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FieldEntry {
-    pub(super) name: Name,
-    pub(super) value: Place,
+    /// What most names that differ have different: see [`tag`].
+    pub(super) tag: u32,
+    pub(super) name: Span,
+    pub(super) value: u32,
     /// Name and value as they stand in a JSON object, if they were written ahead: among what was
     /// added. Empty if not.
     pub(super) member: Span,
+    pub(super) name_in: Source,
+    pub(super) value_in: Source,
     pub(super) layer: Layer,
     pub(super) removed: bool,
+    /// Whether the value is raw JSON, or was cut and may have been.
+    pub(super) may_be_json: bool,
 }
 
-/// The fields in their order, and beside each a tag of its name: most names that differ have tags
-/// that differ, so that a search reads a few words and hardly ever a name.
+/// Neighbouring fields that were written ahead together, with commas between them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    pub(super) first: usize,
+    pub(super) len: usize,
+    pub(super) members: Span,
+}
+
+/// The fields in their order.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Entries {
     list: Vec<FieldEntry>,
-    tags: Vec<u32>,
-    /// A bit for each tag that there is, or was.
-    seen: u64,
+    /// Of the tags that there are, or were.
+    seen: TagSet,
+    /// Those whose fields are all as they were added.
+    runs: Vec<Run>,
 }
 
-/// A name's length and three of its bytes.
+/// A name's length and three of its bytes, of which the last one is highest.
 #[inline]
 pub(super) fn tag(name: &[u8]) -> u32 {
     match name {
@@ -59,27 +75,80 @@ pub(super) fn tag(name: &[u8]) -> u32 {
     }
 }
 
-/// One bit for a tag; others can have the same.
-#[inline]
-fn bit(tag: u32) -> u64 {
-    1 << (tag.wrapping_mul(0x9e37_79b1) >> 26)
+/// A bit for each of some tags; others can have the same.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TagSet([u64; 4]);
+
+impl TagSet {
+    #[inline]
+    pub(super) fn insert(&mut self, tag: u32) {
+        let (word, bit) = Self::place(tag);
+        self.0[word] |= bit;
+    }
+
+    #[inline]
+    fn may_contain(&self, tag: u32) -> bool {
+        let (word, bit) = Self::place(tag);
+        self.0[word] & bit != 0
+    }
+
+    /// Whether both surely have no tag in common.
+    #[inline]
+    fn is_apart_from(&self, other: &TagSet) -> bool {
+        self.0.iter().zip(other.0).fold(0, |common, (one, other)| common | one & other) == 0
+    }
+
+    #[inline]
+    fn add_all(&mut self, other: &TagSet) {
+        self.0.iter_mut().zip(other.0).for_each(|(one, other)| *one |= other);
+    }
+
+    #[inline]
+    fn place(tag: u32) -> (usize, u64) {
+        let hash = tag.wrapping_mul(0x9e37_79b1) >> 24;
+        (hash as usize >> 6, 1 << (hash & 63))
+    }
+}
+
+impl FieldEntry {
+    #[inline]
+    pub(super) fn value(&self) -> Place {
+        Place { source: self.value_in, at: self.value }
+    }
+
+    /// Gives it a value that is among what was added.
+    pub(super) fn set_value(&mut self, at: u32, may_be_json: bool) {
+        (self.value, self.value_in, self.may_be_json) = (at, Source::Added, may_be_json);
+        self.member = Span::default();
+    }
+
+    /// Whether its name may end with one of these letters, a bit for each: see
+    /// [`Event::next_ending_with`](super::Event::next_ending_with).
+    #[inline]
+    fn may_end_with(&self, letters: u32) -> bool {
+        let last = self.tag >> 24;
+        letters >> (last & 31) & 1 == 1 || last > 0x7f
+    }
 }
 
 impl Entries {
     pub(super) fn clear(&mut self) {
-        self.truncate(0);
-        self.seen = 0;
+        self.list.clear();
+        self.runs.clear();
+        self.seen = TagSet::default();
     }
 
-    /// Whether there is surely none with this tag.
+    /// Whether there are surely none with these tags.
     #[inline]
-    pub(super) fn is_new(&self, tag: u32) -> bool {
-        self.seen & bit(tag) == 0
+    pub(super) fn are_new(&self, tags: &TagSet) -> bool {
+        self.seen.is_apart_from(tags)
     }
 
     pub(super) fn truncate(&mut self, len: usize) {
-        self.list.truncate(len);
-        self.tags.truncate(len);
+        if len < self.list.len() {
+            self.list.truncate(len);
+            self.runs.retain(|run| run.first + run.len <= len);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -88,14 +157,23 @@ impl Entries {
 
     /// The memory that it keeps, in bytes.
     pub(super) fn capacity_bytes(&self) -> usize {
-        self.list.capacity() * size_of::<FieldEntry>() + self.tags.capacity() * size_of::<u32>()
+        self.list.capacity() * size_of::<FieldEntry>() + self.runs.capacity() * size_of::<Run>()
     }
 
     #[inline]
-    pub(super) fn push(&mut self, tag: u32, entry: FieldEntry) {
+    pub(super) fn push(&mut self, entry: FieldEntry) {
+        self.seen.insert(entry.tag);
         self.list.push(entry);
-        self.tags.push(tag);
-        self.seen |= bit(tag);
+    }
+
+    /// Appends entries with these tags, written ahead together unless `members` is empty.
+    #[inline]
+    pub(super) fn append(&mut self, entries: impl ExactSizeIterator<Item = FieldEntry>, tags: &TagSet, members: Span) {
+        if members.len > 0 {
+            self.runs.push(Run { first: self.list.len(), len: entries.len(), members });
+        }
+        self.seen.add_all(tags);
+        self.list.extend(entries);
     }
 
     /// What is at a position, unless it was removed.
@@ -104,36 +182,48 @@ impl Entries {
         self.list.get(index).filter(|entry| !entry.removed)
     }
 
-    #[inline]
+    /// What is at a position, to be changed.
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut FieldEntry> {
+        self.runs.retain(|run| !(run.first..run.first + run.len).contains(&index));
         self.list.get_mut(index)
     }
 
-    /// All of them with their tags.
-    #[inline]
-    pub(super) fn tagged(&self) -> impl Iterator<Item = (u32, &FieldEntry)> + '_ {
-        self.tags.iter().copied().zip(&self.list)
+    pub(super) fn list(&self) -> &[FieldEntry] {
+        &self.list
     }
 
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// All of them, to be changed.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut FieldEntry> + '_ {
+        self.runs.clear();
         self.list.iter_mut()
     }
 
-    /// Gives the entry at a position another name.
-    pub(super) fn rename(&mut self, index: usize, tag: u32, name: Name) {
-        self.list[index].name = name;
-        self.list[index].member = Span::default();
-        self.tags[index] = tag;
-        self.seen |= bit(tag);
+    /// Gives the entry at a position another name, which is among what was added.
+    pub(super) fn rename(&mut self, index: usize, tag: u32, name: Span) {
+        self.seen.insert(tag);
+        if let Some(entry) = self.get_mut(index) {
+            *entry = FieldEntry { tag, name, name_in: Source::Added, member: Span::default(), ..*entry };
+        }
     }
 
     /// The position of the entry with this tag that `is_it` agrees to.
     #[inline]
     pub(super) fn find(&self, tag: u32, is_it: impl Fn(&FieldEntry) -> bool) -> Option<usize> {
-        let tags = self.tags.iter().enumerate();
-        tags.filter(|(_, other)| **other == tag).map(|(index, _)| index).find(|index| {
-            let entry = &self.list[*index];
-            !entry.removed && is_it(entry)
-        })
+        if !self.seen.may_contain(tag) {
+            return None;
+        }
+        self.list.iter().position(|entry| entry.tag == tag && !entry.removed && is_it(entry))
+    }
+
+    /// The first position from `from` on with a name that may end with one of these letters, or
+    /// with a value that may be JSON.
+    #[inline]
+    pub(super) fn next_ending_with(&self, letters: u32, from: usize) -> Option<usize> {
+        let suspect = |entry: &FieldEntry| (entry.may_end_with(letters) || entry.may_be_json) && !entry.removed;
+        Some(from + self.list.get(from..)?.iter().position(suspect)?)
     }
 }

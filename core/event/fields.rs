@@ -2,9 +2,9 @@
 
 use std::ops::Deref;
 
-use super::entries::{self, FieldEntry, Name, Place, Source, Span};
+use super::entries::{self, FieldEntry, Source, Span, TagSet};
 use super::{Event, Layer};
-use crate::json::write_member;
+use crate::json::{is_of_context, write_member};
 use crate::value::write_error_chain;
 use crate::wire::{Reader, encode_named};
 use crate::{ToValue, Value};
@@ -40,25 +40,37 @@ impl<'e, 'a> Enrichment<'e, 'a> {
         if self.event.find(tag, name.as_bytes()).is_some() {
             return false;
         }
-        let (span, value) = self.event.store_named(name, value);
+        let may_be_json = matches!(value, Value::Json(_) | Value::Cut { .. });
+        let (name_at, value) = self.event.store_named(name, value);
         // A name that was cut has another tag.
-        let tag =
-            if span.len as usize == name.len() { tag } else { entries::tag(&name.as_bytes()[..span.len as usize]) };
-        self.push(tag, span, value.at, Span::default());
+        let len = name_at.len as usize;
+        let tag = if len == name.len() { tag } else { entries::tag(&name.as_bytes()[..len]) };
+        self.event.buffers.entries.push(added(tag, name_at, value.at, may_be_json));
         true
     }
 
     /// Adds fields that were encoded once, ahead; those whose names the event has are left out.
     pub fn add_encoded(&mut self, fields: &EncodedFields) {
-        let base = self.event.buffers.added.len() as u32;
-        self.event.buffers.added.extend_from_slice(&fields.bytes);
-        let members = self.event.buffers.added.len() as u32;
-        self.event.buffers.added.extend_from_slice(&fields.members);
-        for field in &fields.index {
+        let buffers = &mut self.event.buffers;
+        let base = buffers.added.len() as u32;
+        buffers.added.extend_from_slice(&fields.bytes);
+        let members = buffers.added.len() as u32;
+        buffers.added.extend_from_slice(&fields.members);
+        let entries = fields.index.iter().map(|field| FieldEntry {
+            name: field.name.shifted(base),
+            value: field.value + base,
+            member: field.member.shifted(members),
+            ..*field
+        });
+        let is_new = |field: &FieldEntry| self.event.find(field.tag, fields.name(field)).is_none();
+        if self.event.buffers.entries.are_new(&fields.tags) || fields.index.iter().all(is_new) {
+            let together = if fields.are_together { fields.members.len() as u32 } else { 0 };
+            let members = Span { at: members, len: together };
+            return self.event.buffers.entries.append(entries, &fields.tags, members);
+        }
+        for (field, entry) in fields.index.iter().zip(entries) {
             if self.event.find(field.tag, fields.name(field)).is_none() {
-                let name = Span { at: base + field.name.at, len: field.name.len };
-                let member = Span { at: members + field.member.at, len: field.member.len };
-                self.push(field.tag, name, base + field.value, member);
+                self.event.buffers.entries.push(entry);
             }
         }
     }
@@ -66,12 +78,6 @@ impl<'e, 'a> Enrichment<'e, 'a> {
     /// Makes the additions part of the event.
     pub fn commit(mut self) {
         (self.entries, self.added) = (usize::MAX, usize::MAX);
-    }
-
-    #[inline]
-    fn push(&mut self, tag: u32, name: Span, at: u32, member: Span) {
-        let (name, value) = (Name::Stored(Source::Added, name), Place { source: Source::Added, at });
-        self.event.buffers.entries.push(tag, FieldEntry { name, value, member, layer: Layer::Added, removed: false });
     }
 }
 
@@ -94,18 +100,20 @@ impl<'a> Deref for Enrichment<'_, 'a> {
 #[derive(Debug, Clone, Default)]
 pub struct EncodedFields {
     bytes: Vec<u8>,
-    index: Vec<EncodedField>,
-    /// Fields as members of a JSON object, one behind the other.
+    /// Each name once. Names and values lie in `bytes`, members in `members`.
+    index: Vec<FieldEntry>,
+    tags: TagSet,
+    /// Fields as members of a JSON object, with commas between them.
     members: Vec<u8>,
+    /// Whether all of them are among the members, and stand in the same section of any line.
+    are_together: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct EncodedField {
-    name: Span,
-    tag: u32,
-    value: u32,
-    /// Where it is among the members; empty if it has to be written for each event.
-    member: Span,
+/// An entry for what was added.
+fn added(tag: u32, name: Span, value: u32, may_be_json: bool) -> FieldEntry {
+    let (name_in, value_in) = (Source::Added, Source::Added);
+    let member = Span::default();
+    FieldEntry { tag, name, value, member, name_in, value_in, layer: Layer::Added, removed: false, may_be_json }
 }
 
 impl EncodedFields {
@@ -133,29 +141,28 @@ impl EncodedFields {
         self.index.is_empty()
     }
 
-    fn name(&self, field: &EncodedField) -> &[u8] {
+    fn name(&self, field: &FieldEntry) -> &[u8] {
         &self.bytes[field.name.at as usize..(field.name.at + field.name.len) as usize]
     }
 
     fn rebuild_index(&mut self) {
-        let mut index: Vec<EncodedField> = Vec::new();
+        let mut index: Vec<FieldEntry> = Vec::new();
         self.members.clear();
+        self.are_together = false;
         let mut reader = Reader::new(&self.bytes);
         while !reader.is_at_end() {
             let at = reader.position() as u32 + 2;
             let name = reader.name().expect("our own encoding");
-            let field = EncodedField {
-                name: Span { at, len: name.len() as u32 },
-                tag: entries::tag(name.as_bytes()),
-                value: reader.position() as u32,
-                member: Span::default(),
-            };
-            reader.skip_value().expect("our own encoding");
+            let (span, value) = (Span { at, len: name.len() as u32 }, reader.position() as u32);
+            let may_be_json = reader.pass_value().expect("our own encoding");
+            let field = added(entries::tag(name.as_bytes()), span, value, may_be_json);
             match index.iter_mut().find(|earlier| self.name(earlier) == name.as_bytes()) {
                 Some(earlier) => *earlier = field,
                 None => index.push(field),
             }
         }
+        self.tags = TagSet::default();
+        index.iter().for_each(|field| self.tags.insert(field.tag));
         self.index = index;
     }
 
@@ -163,12 +170,17 @@ impl EncodedFields {
     /// [`push`](Self::push).
     pub fn write_ahead(&mut self) {
         self.members.clear();
+        self.are_together = true;
         for field in &mut self.index {
             let name = &self.bytes[field.name.at as usize..(field.name.at + field.name.len) as usize];
             let value = Reader::starting_at(&self.bytes, field.value as usize).value().expect("our own encoding");
+            if !self.members.is_empty() {
+                self.members.push(b',');
+            }
             let start = self.members.len() as u32;
             write_member(name, value, &mut self.members);
             field.member = Span { at: start, len: self.members.len() as u32 - start };
+            self.are_together &= field.member.len > 0 && !is_of_context(name);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::envelope::{Envelope, Identity, is_of_context, is_of_trace, is_reserve
 use super::pieces::{Head, Keys, LoggerText, SeqText, Template, Templates};
 use super::text::{push_escaped, push_string};
 use super::value::EncodeCounts;
-use crate::event::RawField;
+use crate::event::{Part, RawField};
 use crate::{Event, Layer};
 
 /// Turns events into lines of JSON; one per worker.
@@ -97,9 +97,14 @@ impl Line<'_, '_> {
             self.out.push(b',');
             push_trace(self.event, self.out);
         }
-        for field in self.event.raw_fields() {
+        for part in self.event.parts() {
             self.out.push(b',');
-            push_member(self.event, self.template, self.keys, &field, true, self.counts, self.out);
+            match part {
+                Part::Members(members) => self.out.extend_from_slice(members),
+                Part::Field(field) => {
+                    push_member(self.event, self.template, self.keys, &field, true, self.counts, self.out);
+                }
+            }
         }
         self.marks(true);
         self.out.push(b'}');
@@ -115,9 +120,20 @@ impl Line<'_, '_> {
         self.out.extend_from_slice(b",\"context\":{");
         push_trace(self.event, self.out);
         let mut context_is_empty = !has_trace;
-        for field in self.event.raw_fields() {
-            let is_context = is_of_context(field.name) && !(has_trace && is_of_trace(field.name));
-            let (section, is_first) = match field.layer {
+        for part in self.event.parts() {
+            let field = match part {
+                Part::Field(field) => field,
+                Part::Members(members) => {
+                    if !diagnostics.is_empty() {
+                        diagnostics.push(b',');
+                    }
+                    diagnostics.extend_from_slice(members);
+                    continue;
+                }
+            };
+            let name = field.name();
+            let is_context = is_of_context(name) && !(has_trace && is_of_trace(name));
+            let (section, is_first) = match field.layer() {
                 _ if is_context => (&mut *self.out, std::mem::take(&mut context_is_empty)),
                 Layer::Added => (&mut *diagnostics, false),
                 Layer::Argument | Layer::Context => (&mut *data, false),
@@ -186,22 +202,23 @@ fn push_member(
     event: &Event<'_>,
     template: Option<&Template>,
     keys: &mut Keys,
-    field: &RawField<'_>,
+    field: &RawField<'_, '_>,
     flat: bool,
     counts: &mut EncodeCounts,
     out: &mut Vec<u8>,
 ) {
-    if !field.member.is_empty() {
-        return out.extend_from_slice(field.member);
+    if let Some(member) = field.member() {
+        return out.extend_from_slice(member);
     }
-    if field.of_callsite
-        && let Some(key) = template.and_then(|template| template.key(field.index))
-    {
-        key.push(out);
-    } else if !keys.push(field.tag, field.name, out) {
-        push_key(event, field.name, flat, out);
+    match field.at_callsite().and_then(|index| template?.key(index)) {
+        Some(key) => key.push(out),
+        None => {
+            if !keys.push(field.tag(), field.name(), out) {
+                push_key(event, field.name(), flat, out);
+            }
+        }
     }
-    counts.push_wire(field.wire, out);
+    counts.push_wire(field.wire(), out);
 }
 
 /// A name that is to be looked at in each event.

@@ -52,7 +52,7 @@ pub(super) fn is_of_trace(name: &[u8]) -> bool {
 }
 
 /// Whether `v1_1` has a field of this name under `context`.
-pub(super) fn is_of_context(name: &[u8]) -> bool {
+pub(crate) fn is_of_context(name: &[u8]) -> bool {
     is_of_trace(name) || matches!(name, b"request_id" | b"user_id" | b"tenant_id" | b"correlation_id" | b"message_id")
 }
 

@@ -65,10 +65,12 @@ impl FieldSearch {
     }
 
     pub fn redact(&mut self, event: &mut Event<'_>) {
-        for index in 0..event.slots() {
-            // For nearly every field this is all there is to do.
-            let Some(name) = event.field_name_bytes(index) else { continue };
-            if !(event.may_hold_json(index) || self.paths.may_end_at(name)) {
+        // For nearly every field this is all there is to do.
+        let mut next = 0;
+        while let Some(index) = event.next_ending_with(self.paths.end_letters(), next) {
+            next = index + 1;
+            let may_end = || event.field_name_bytes(index).is_some_and(|name| self.paths.may_end_at(name));
+            if !(event.may_hold_json(index) || may_end()) {
                 continue;
             }
             let Some(field) = event.field(index).filter(|field| self.concerns(field.name)) else { continue };

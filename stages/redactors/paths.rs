@@ -26,10 +26,12 @@ pub struct Paths {
     path_of: Vec<usize>,
     /// Where a search begins: at the start of each path, and behind each `**` there.
     starts: Vec<Place>,
-    /// The last name of each path, `None` for a wildcard: see [`Paths::may_end_at`].
-    ends: Vec<Option<Box<str>>>,
+    /// The last name of each path: see [`Paths::may_end_at`].
+    ends: Vec<Box<str>>,
     /// A bit for each letter that those end with.
     end_letters: u32,
+    /// Whether a path ends with a wildcard.
+    ends_with_any: bool,
     pub case_insensitive: bool,
 }
 
@@ -63,12 +65,13 @@ impl Paths {
                     name => Segment::Name(name.into(), position(name)),
                 });
             }
-            let end = match paths.segments.last() {
-                Some(Segment::Name(name, _)) => Some(name.clone()),
-                _ => None,
-            };
-            paths.end_letters |= letters(end.as_deref());
-            paths.ends.push(end);
+            match paths.segments.last() {
+                Some(Segment::Name(name, _)) => {
+                    paths.end_letters |= letters(name);
+                    paths.ends.push(name.clone());
+                }
+                _ => (paths.end_letters, paths.ends_with_any) = (u32::MAX, true),
+            }
             paths.segments.push(Segment::End);
             paths.path_of.resize(paths.segments.len(), number);
             let mut starts = std::mem::take(&mut paths.starts);
@@ -84,24 +87,28 @@ impl Paths {
         self.segments[place.0] == Segment::End
     }
 
-    /// Whether a path may be complete at a name that comes last, told from the path's end alone: for
-    /// most names the answer is no, and costs next to nothing.
+    /// Letters as [`Event::next_ending_with`](logwheel_core::Event::next_ending_with) takes them:
+    /// with another one ends no name at which a path may be complete.
     #[inline]
-    pub fn may_end_at(&self, name: &[u8]) -> bool {
-        // Upper and lower case have the same low bits.
-        let never = name.last().is_some_and(|last| last.is_ascii() && self.end_letters >> (last & 31) & 1 == 0);
-        !never && self.compare_ends(name)
+    pub fn end_letters(&self) -> u32 {
+        self.end_letters
     }
 
-    fn compare_ends(&self, name: &[u8]) -> bool {
-        self.ends.iter().any(|end| {
-            let Some(end) = end else { return true };
-            if self.case_insensitive && !(name.is_ascii() && end.is_ascii()) {
-                return true;
-            }
+    /// Whether a path may be complete at a name that comes last, told from the path's end alone.
+    pub fn may_end_at(&self, name: &[u8]) -> bool {
+        // Beyond ASCII, lengths can differ where only the case does.
+        let is_wide = |text: &[u8]| self.case_insensitive && !text.is_ascii();
+        if self.ends_with_any || is_wide(name) {
+            return true;
+        }
+        self.ends.iter().map(|end| end.as_bytes()).any(|end| {
             // The whole name, or what is behind a dot.
-            let Some(front) = name.len().checked_sub(end.len()) else { return false };
-            (front == 0 || name[front - 1] == b'.') && name[front..].eq_ignore_ascii_case(end.as_bytes())
+            let front = name.len().wrapping_sub(end.len());
+            let (before, last) = match name.split_at_checked(front) {
+                Some((before, last)) => (before.last(), last),
+                None => return is_wide(end),
+            };
+            (matches!(before, None | Some(b'.')) && last.eq_ignore_ascii_case(end)) || is_wide(end)
         })
     }
 
@@ -187,12 +194,9 @@ impl Paths {
     }
 }
 
-/// The bit of a name's last letter; all for a wildcard, and for a name in which case is more than a bit.
-fn letters(end: Option<&str>) -> u32 {
-    match end {
-        Some(name) if name.is_ascii() => name.bytes().last().map_or(0, |last| 1 << (last & 31)),
-        _ => u32::MAX,
-    }
+/// The bit of a name's last letter; all for a name in which case is more than a bit.
+fn letters(name: &str) -> u32 {
+    if name.is_ascii() { name.bytes().last().map_or(0, |last| 1 << (last & 31)) } else { u32::MAX }
 }
 
 /// The position that a name stands for, if it is a number as one writes it.

@@ -204,12 +204,85 @@ fn templates_and_members_written_ahead_change_nothing() {
     }
 }
 
+/// What stages do to an event whose fields were written ahead.
+#[derive(Debug, Clone)]
+enum Change {
+    Replace(usize),
+    Remove(usize),
+    Rename(usize, String),
+    MaskAll,
+    /// Fields that are written ahead together, kept or taken back.
+    Add(Vec<String>, bool),
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let name = || prop_oneof![12 => "[a-d]{1,2}", 1 => "user_id|level"];
+    prop_oneof![
+        (0..12usize).prop_map(Change::Replace),
+        (0..12usize).prop_map(Change::Remove),
+        (0..12usize, name()).prop_map(|(index, name)| Change::Rename(index, name)),
+        Just(Change::MaskAll),
+        (prop::collection::vec(name(), 1..6), any::<bool>()).prop_map(|(names, keep)| Change::Add(names, keep)),
+    ]
+}
+
+/// The line of an event that went through these changes.
+fn changed(envelope: Envelope, changes: &[Change], ahead: bool) -> String {
+    let mut arguments = Vec::new();
+    Value::Str("m").encode(&mut arguments);
+    encode_named("a", &Value::U64(1), &mut arguments);
+    encode_named("b", &Value::Str("x"), &mut arguments);
+    let record = Record {
+        timestamp: 1,
+        level: Level::INFO,
+        callsite: None,
+        trace: None,
+        shape: Shape { inline_message: true, named_arguments: true, truncated: false },
+        context: &[],
+        arguments: &arguments,
+    };
+    let mut buffers = EventBuffers::default();
+    let mut event = Event::open(record, &mut buffers);
+    for change in changes {
+        match change {
+            Change::Replace(index) => event.replace(*index, Value::Str("***")),
+            Change::Remove(index) => event.remove(*index),
+            Change::Rename(index, name) => drop(event.rename(*index, name)),
+            Change::MaskAll => event.mask_all("*"),
+            Change::Add(names, keep) => {
+                let mut fields = EncodedFields::new();
+                names.iter().enumerate().for_each(|(number, name)| fields.push(name, number));
+                if ahead {
+                    fields.write_ahead();
+                }
+                let mut enrichment = crate::Enrichment::new(&mut event);
+                enrichment.add_encoded(&fields);
+                if *keep {
+                    enrichment.commit();
+                }
+            }
+        }
+    }
+    let mut out = Vec::new();
+    JsonEncoder::new(envelope).encode(&event, None, &mut out);
+    String::from_utf8(out).unwrap()
+}
+
 /// Every kind of value, with texts that hold all that needs care.
 fn any_value() -> impl Strategy<Value = (u8, String, Vec<u8>, f64, i128)> {
     (0..10u8, "(?s).{0,40}", any::<Vec<u8>>(), any::<f64>(), any::<i128>())
 }
 
 proptest! {
+    #[test]
+    fn fields_written_ahead_together_can_be_changed_one_by_one(changes in prop::collection::vec(any_change(), 0..6)) {
+        for envelope in [Envelope::Flat, Envelope::V1_1] {
+            let line = changed(envelope, &changes, true);
+            prop_assert_eq!(&line, &changed(envelope, &changes, false));
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{}", line);
+        }
+    }
+
     #[test]
     fn every_line_is_one_line_of_valid_json_with_every_field(
         message in "(?s).{0,40}",
