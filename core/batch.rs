@@ -98,12 +98,10 @@ impl Batch {
     /// # Panics
     /// When there is no such entry, or the batch would grow beyond [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn push_instead(&mut self, payload: &[u8], other: &Batch, index: usize) {
-        let EntryMeta { level, timestamp, .. } = other.entries[index];
-        let start = self.offset_for(payload.len() + 1);
-        self.bytes.extend_from_slice(payload);
-        self.bytes.push(b'\n');
-        self.entries.push(EntryMeta { start, level, timestamp });
-        self.append_cells(other, index..index + 1);
+        self.offset_for(payload.len() + 1);
+        let mut draft = self.draft();
+        draft.set(payload);
+        draft.finish_instead(other, index);
     }
 
     /// Fills a cell of the entry that was pushed last.
@@ -129,11 +127,16 @@ impl Batch {
     /// # Panics
     /// When the batch would grow beyond [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn push(&mut self, payload: &[u8], timestamp: u64, level: Level) {
-        let start = self.offset_for(payload.len() + 1);
-        self.bytes.extend_from_slice(payload);
-        self.bytes.push(b'\n');
-        self.entries.push(EntryMeta { start, level, timestamp });
-        self.cells.extend(std::iter::repeat_n(Cell::NONE, self.columns().len()));
+        self.offset_for(payload.len() + 1);
+        let mut draft = self.draft();
+        draft.set(payload);
+        draft.finish(timestamp, level);
+    }
+
+    /// Begins a payload that is written where it will stay.
+    #[must_use]
+    pub fn draft(&mut self) -> Draft<'_> {
+        Draft { start: self.bytes.len(), batch: self }
     }
 
     /// Appends the entries `range` of another batch. An empty batch takes over its columns; else
@@ -155,6 +158,9 @@ impl Batch {
     fn append_cells(&mut self, other: &Batch, range: std::ops::Range<usize>) {
         if self.entries.len() == range.len() && self.cells.is_empty() {
             self.columns.clone_from(&other.columns);
+        }
+        if self.columns.is_none() {
+            return;
         }
         for index in range {
             let at = self.cells.len();
@@ -256,6 +262,76 @@ impl Batch {
     fn offset_for(&self, more: usize) -> u32 {
         assert!(self.bytes.len() + more <= Self::MAX_BYTES, "a batch holds at most {} bytes", Self::MAX_BYTES);
         self.bytes.len() as u32
+    }
+}
+
+/// A payload on its way into a [`Batch`], behind those that are there: no part of the batch until
+/// it is [finished](Self::finish), and gone if it is dropped before.
+#[derive(Debug)]
+pub struct Draft<'b> {
+    batch: &'b mut Batch,
+    start: usize,
+}
+
+impl Draft<'_> {
+    /// What was written so far.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.batch.bytes[self.start..]
+    }
+
+    /// Takes back what was written.
+    pub fn clear(&mut self) {
+        self.batch.bytes.truncate(self.start);
+    }
+
+    /// Writes this instead of what was written.
+    pub fn set(&mut self, payload: &[u8]) {
+        self.clear();
+        self.batch.bytes.extend_from_slice(payload);
+    }
+
+    /// Writes what `write` appends, which must be all that it does.
+    pub fn extend(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.batch.bytes);
+    }
+
+    /// Makes it the last entry of the batch, with empty cells.
+    ///
+    /// # Panics
+    /// When the batch would grow beyond [`Batch::MAX_BYTES`].
+    #[inline]
+    pub fn finish(mut self, timestamp: u64, level: Level) {
+        self.enter(timestamp, level);
+        let Batch { cells, columns, .. } = &mut *self.batch;
+        if let Some(columns) = columns {
+            cells.extend(std::iter::repeat_n(Cell::NONE, columns.len()));
+        }
+    }
+
+    /// As [`finish`](Self::finish), in place of another batch's entry: with its timestamp, level
+    /// and cells.
+    ///
+    /// # Panics
+    /// As [`finish`](Self::finish), and when there is no such entry.
+    pub fn finish_instead(mut self, other: &Batch, index: usize) {
+        let EntryMeta { level, timestamp, .. } = other.entries[index];
+        self.enter(timestamp, level);
+        self.batch.append_cells(other, index..index + 1);
+    }
+
+    fn enter(&mut self, timestamp: u64, level: Level) {
+        self.batch.offset_for(1);
+        self.batch.bytes.push(b'\n');
+        self.batch.entries.push(EntryMeta { start: self.start as u32, level, timestamp });
+        self.start = self.batch.bytes.len();
+    }
+}
+
+impl Drop for Draft<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.batch.bytes.truncate(self.start);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use logwheel_core::{Batch, Event, Value};
+use logwheel_core::{Batch, Draft, Event, Value};
 use logwheel_stages::Column;
 
 use super::WorkerCounts;
@@ -42,13 +42,18 @@ pub(crate) struct Dispatch {
 const STAGED_BYTES: usize = 512 << 10;
 
 impl Lines {
-    /// Appends an event's line, with what the plan asks for.
+    /// Begins the line of an event: to be finished, and [described](Self::describe).
     #[inline]
-    pub(super) fn push(&mut self, line: &[u8], event: &Event<'_>, plan: &Plan) {
+    pub(super) fn draft(&mut self, plan: &Plan) -> Draft<'_> {
         if self.batch.is_empty() && self.batch.columns().len() != plan.columns.len() {
             self.batch = Batch::with_columns(Arc::clone(&plan.columns));
         }
-        self.batch.push(line, event.timestamp(), event.level());
+        self.batch.draft()
+    }
+
+    /// Adds to the last line, which is this event's, what the plan asks for.
+    #[inline]
+    pub(super) fn describe(&mut self, event: &Event<'_>, plan: &Plan) {
         if !plan.routes.is_trivial() {
             self.masks.push(plan.routes.mask(event));
         }
@@ -62,19 +67,23 @@ impl Lines {
         }
     }
 
-    /// Appends a line in place of another one.
-    pub(super) fn push_instead(&mut self, line: &[u8], others: &Lines, index: usize) {
-        self.batch.push_instead(line, &others.batch, index);
+    /// Appends another one's line, changed by `process`, unless that says why it ends here.
+    pub(super) fn push_processed<E>(
+        &mut self,
+        others: &Lines,
+        index: usize,
+        process: impl FnOnce(&mut Draft<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut draft = self.batch.draft();
+        draft.set(others.batch.get(index).map_or(&[], |entry| entry.payload));
+        process(&mut draft)?;
+        draft.finish_instead(&others.batch, index);
         self.masks.extend(others.masks.get(index));
+        Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
         self.batch.len()
-    }
-
-    /// The line at `index`.
-    pub(super) fn line(&self, index: usize) -> &[u8] {
-        self.batch.get(index).map_or(&[], |entry| entry.payload)
     }
 
     pub(super) fn is_empty(&self) -> bool {

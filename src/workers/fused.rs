@@ -2,7 +2,7 @@
 
 use logwheel_core::{Event, EventBuffers, Identity};
 
-use super::chain::{Chain, Encoding, Filtering, KEEP_BYTES, Passed, Processing};
+use super::chain::{Chain, Encoding, Filtering, Passed, Processing};
 use super::dispatch::Lines;
 use super::lanes::{LaneSet, Round};
 use super::numbering::Numbering;
@@ -40,7 +40,6 @@ struct Finish {
     counts: Arc<WorkerCounts>,
     encoding: Encoding,
     processing: Processing,
-    line: Vec<u8>,
     lines: Lines,
     dispatch: Dispatch,
 }
@@ -70,7 +69,6 @@ impl FusedWorker {
                     counts,
                     encoding: chain.encoding,
                     processing: chain.processing,
-                    line: Vec::new(),
                     lines: Lines::default(),
                     dispatch,
                 },
@@ -171,11 +169,13 @@ impl Road {
 
 impl Finish {
     fn carry(&mut self, event: &mut Event<'_>, number: impl FnMut() -> Option<Identity>) {
-        let Self { encoding, processing, line, lines, dispatch, .. } = self;
-        let finished = encoding.encode(event, number, line).and_then(|()| processing.process(line));
+        let Self { encoding, processing, lines, dispatch, .. } = self;
+        let mut line = lines.draft(dispatch.plan());
+        let finished = encoding.encode(event, number, &mut line).and_then(|()| processing.process(&mut line));
         match finished {
             Ok(()) => {
-                lines.push(line, event, dispatch.plan());
+                line.finish(event.timestamp(), event.level());
+                lines.describe(event, dispatch.plan());
                 if lines.is_full() {
                     dispatch.send(lines);
                 }
@@ -187,13 +187,10 @@ impl Finish {
         }
     }
 
-    /// Between rounds: hands the lines on, passes on what was counted, lets go of unusual memory.
+    /// Between rounds: hands the lines on, passes on what was counted.
     fn settle(&mut self) {
         self.dispatch.send(&mut self.lines);
         self.encoding.settle();
         self.processing.settle();
-        if self.line.capacity() > KEEP_BYTES {
-            self.line = Vec::new();
-        }
     }
 }

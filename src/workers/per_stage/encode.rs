@@ -1,11 +1,11 @@
 //! The second thread: enriches, redacts, encodes.
 
-use logwheel_core::Event;
+use logwheel_core::{Event, Identity};
 
 use super::{Belt, Source, Tray};
 use crate::caller::Intake;
 use crate::sync::Arc;
-use crate::workers::chain::{Encoding, KEEP_BYTES};
+use crate::workers::chain::Encoding;
 use crate::workers::lanes::Lane;
 use crate::workers::numbering::Numbering;
 use crate::workers::reading::record;
@@ -20,7 +20,6 @@ pub(crate) struct EncodeWorker {
     encoding: Encoding,
     numbering: Numbering,
     plan: Arc<Plan>,
-    line: Vec<u8>,
     /// An event's bytes, gathered from the overflow pool.
     gathered: Vec<u8>,
     trays: Arc<Belt>,
@@ -39,7 +38,6 @@ impl EncodeWorker {
         [trays, next]: [Arc<Belt>; 2],
     ) -> Self {
         let waiting = Waiting::for_trays(&intake.config);
-        let (line, gathered) = (Vec::new(), Vec::new());
         Self {
             intake,
             inbox,
@@ -48,8 +46,7 @@ impl EncodeWorker {
             encoding,
             numbering,
             plan,
-            line,
-            gathered,
+            gathered: Vec::new(),
             trays,
             next,
             waiting,
@@ -79,12 +76,18 @@ impl EncodeWorker {
         tray.open(&mut self.lanes);
         let (parcels, lines) = tray.unpack();
         for parcel in parcels {
-            let Self { lanes, encoding, numbering, plan, line, gathered, counts, .. } = self;
-            let mut carry = |event: &mut Event<'_>, encoded: Result<(), &'static str>, line: &[u8]| match encoded {
-                Ok(()) => lines.push(line, event, plan),
-                Err(reason) => {
-                    counts.dropped(reason, 1);
-                    counts.consumed(1);
+            let Self { lanes, encoding, numbering, plan, gathered, counts, .. } = self;
+            let mut carry = |event: &mut Event<'_>, number: &mut dyn FnMut() -> Option<Identity>| {
+                let mut line = lines.draft(plan);
+                match encoding.encode(event, number, &mut line) {
+                    Ok(()) => {
+                        line.finish(event.timestamp(), event.level());
+                        lines.describe(event, plan);
+                    }
+                    Err(reason) => {
+                        counts.dropped(reason, 1);
+                        counts.consumed(1);
+                    }
                 }
             };
             match &mut parcel.source {
@@ -92,21 +95,13 @@ impl EncodeWorker {
                     let reader = &lanes[*lane].reader;
                     let record = record(reader.slot(*index), parcel.timestamp, &self.intake.overflow, gathered);
                     let mut event = Event::resume(record, &mut parcel.buffers);
-                    let encoded = encoding.encode(&mut event, || numbering.next(reader.state()), line);
-                    carry(&mut event, encoded, line);
+                    carry(&mut event, &mut || numbering.next(reader.state()));
                 }
-                Source::Held(held) => {
-                    let mut event = held.event();
-                    let encoded = encoding.encode(&mut event, || numbering.next_held(), line);
-                    carry(&mut event, encoded, line);
-                }
+                Source::Held(held) => carry(&mut held.event(), &mut || numbering.next_held()),
                 Source::None => {}
             }
         }
         self.encoding.settle();
-        if self.line.capacity() > KEEP_BYTES {
-            self.line = Vec::new();
-        }
         tray.release(&mut self.lanes, &self.intake.overflow);
     }
 }

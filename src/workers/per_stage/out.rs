@@ -3,7 +3,7 @@
 use super::{Belt, Tray};
 use crate::caller::Intake;
 use crate::sync::Arc;
-use crate::workers::chain::{KEEP_BYTES, Processing};
+use crate::workers::chain::Processing;
 use crate::workers::dispatch::Lines;
 use crate::workers::lanes::Lane;
 use crate::workers::wait::Waiting;
@@ -15,8 +15,7 @@ pub(crate) struct OutWorker {
     counts: Arc<WorkerCounts>,
     lanes: Vec<Lane>,
     processing: Processing,
-    /// The line at which processors work, and those that they are done with.
-    line: Vec<u8>,
+    /// The lines that processors are done with.
     processed: Lines,
     dispatch: Dispatch,
     trays: Arc<Belt>,
@@ -40,7 +39,6 @@ impl OutWorker {
             counts,
             lanes: Vec::new(),
             processing,
-            line: Vec::new(),
             processed: Lines::default(),
             dispatch,
             trays,
@@ -83,19 +81,12 @@ impl OutWorker {
 
     fn process(&mut self, lines: &Lines) {
         for index in 0..lines.len() {
-            self.line.clear();
-            self.line.extend_from_slice(lines.line(index));
-            match self.processing.process(&mut self.line) {
-                Ok(()) => self.processed.push_instead(&self.line, lines, index),
-                Err(reason) => {
-                    self.counts.dropped(reason, 1);
-                    self.counts.consumed(1);
-                }
+            let processing = &mut self.processing;
+            if let Err(reason) = self.processed.push_processed(lines, index, |line| processing.process(line)) {
+                self.counts.dropped(reason, 1);
+                self.counts.consumed(1);
             }
         }
         self.processing.settle();
-        if self.line.capacity() > KEEP_BYTES {
-            self.line = Vec::new();
-        }
     }
 }
