@@ -1,5 +1,6 @@
 //! Events as lines of JSON.
 
+mod digits;
 mod encoder;
 mod envelope;
 mod pieces;

@@ -1,8 +1,9 @@
 //! What many lines have in common, written once per encoder: it is copied from there.
 
+use super::digits::nine_digits;
 use super::envelope::{Envelope, Identity, may_be_reserved};
 use super::text::push_string;
-use super::time::TimestampText;
+use super::time::SecondText;
 use super::value::push_integer;
 use crate::{Callsite, Event, Level};
 
@@ -162,42 +163,47 @@ impl Keys {
     }
 }
 
-/// The beginning of a line: envelope, time and level.
+/// The beginning of a line: envelope, time (RFC 3339, UTC, nanoseconds) and level.
 #[derive(Debug)]
 pub(super) struct Head {
+    /// All of it, for the last second and level; the nanoseconds are not those of any event.
     text: Vec<u8>,
-    time: TimestampText,
-    /// Where in `text` the time is.
-    time_at: usize,
+    second: SecondText,
     level: Option<Level>,
+    envelope: Envelope,
+    /// How far before its end the nanoseconds begin.
+    nanos_from_end: usize,
 }
 
 impl Head {
     pub(super) fn new(envelope: Envelope) -> Self {
-        let before: &[u8] = match envelope {
-            Envelope::Flat => b"{\"timestamp\":\"",
-            Envelope::V1_1 => b"{\"schema_version\":\"1.1\",\"log\":{\"timestamp\":\"",
-        };
-        Self { text: before.to_vec(), time: TimestampText::default(), time_at: before.len(), level: None }
+        Self { text: Vec::new(), second: SecondText::default(), level: None, envelope, nanos_from_end: 0 }
     }
 
     #[inline]
     pub(super) fn push(&mut self, timestamp: u64, level: Level, out: &mut Vec<u8>) {
-        if self.level != Some(level) {
-            self.set_level(level);
+        let (second, nanos) = (timestamp / 1_000_000_000, (timestamp % 1_000_000_000) as u32);
+        if self.level != Some(level) || !self.second.is_of(second) {
+            self.renew(second, level);
         }
-        let time = self.time.at(timestamp);
-        self.text[self.time_at..][..TimestampText::LEN].copy_from_slice(time);
         out.extend_from_slice(&self.text);
+        // There, and not before in `text`: what was just written in pieces is slow to copy as a whole.
+        let at = out.len() - self.nanos_from_end;
+        if let Some(place) = out[at..].first_chunk_mut() {
+            *place = nine_digits(nanos);
+        }
     }
 
     #[cold]
-    fn set_level(&mut self, level: Level) {
-        self.text.resize(self.time_at + TimestampText::LEN, b' ');
-        for part in ["\",\"level\":\"", level.name(), "\""] {
-            self.text.extend_from_slice(part.as_bytes());
-        }
+    fn renew(&mut self, second: u64, level: Level) {
+        let before: &[u8] = match self.envelope {
+            Envelope::Flat => b"{\"timestamp\":\"",
+            Envelope::V1_1 => b"{\"schema_version\":\"1.1\",\"log\":{\"timestamp\":\"",
+        };
+        let behind = [b"000000000Z\",\"level\":\"", level.name().as_bytes(), b"\""].concat();
+        self.text = [before, self.second.of(second), b".", &behind].concat();
         self.level = Some(level);
+        self.nanos_from_end = behind.len();
     }
 }
 
@@ -263,11 +269,36 @@ impl SeqText {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
 
+    fn time(head: &mut Head, timestamp: u64) -> String {
+        let mut out = vec![b'x'];
+        head.push(timestamp, Level::INFO, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        text.strip_prefix("x{\"timestamp\":\"").unwrap().strip_suffix("\",\"level\":\"INFO\"").unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_epoch_and_the_last_instant_are_written() {
+        let mut head = Head::new(Envelope::Flat);
+        assert_eq!(time(&mut head, 0), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(time(&mut head, 1_000_000_001), "1970-01-01T00:00:01.000000001Z");
+        assert_eq!(time(&mut head, u64::MAX), "2554-07-21T23:34:33.709551615Z");
+    }
+
     proptest! {
+        #[test]
+        fn times_are_read_back(times in prop::collection::vec(any::<u64>(), 1..4)) {
+            let mut head = Head::new(Envelope::Flat);
+            for nanoseconds in times {
+                let back: Timestamp = time(&mut head, nanoseconds).parse().unwrap();
+                prop_assert_eq!(back.as_nanosecond(), i128::from(nanoseconds));
+            }
+        }
+
         #[test]
         fn what_is_the_same_is_found_to_be(one in "[ab]{0,20}", other in "[ab]{0,20}", at in 0usize..20) {
             prop_assert_eq!(same(one.as_bytes(), other.as_bytes()), one == other);

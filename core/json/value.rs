@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::digits::eight_digits;
 use super::envelope::may_be_reserved;
 use super::text::{push_string, push_string_of};
 use crate::Value;
@@ -130,18 +131,6 @@ fn push_number(out: &mut Vec<u8>, value: u64) {
     out.truncate(end);
 }
 
-/// The digits of a number that has at most eight, a byte for each, the first one in the lowest.
-#[inline]
-fn eight_digits(number: u32) -> u64 {
-    // Halves, then quarters: each part is divided by a multiplication, beside the others in one word.
-    let (high, low) = (u64::from(number / 10_000), u64::from(number % 10_000));
-    let fours = high | (low << 32);
-    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let twos = hundreds | ((fours - hundreds * 100) << 16);
-    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | ((twos - tens * 10) << 8)
-}
-
 fn push_duration(out: &mut Vec<u8>, duration: std::time::Duration) {
     push_integer(out, duration.as_secs());
     let mut fraction = duration.subsec_nanos();
@@ -168,14 +157,6 @@ mod tests {
             let mut out = vec![b'x'];
             push_number(&mut out, value);
             prop_assert_eq!(String::from_utf8(out).unwrap(), format!("x{value}"));
-        }
-    }
-
-    #[test]
-    fn all_fours_are_divided_rightly() {
-        for number in (0..10_000).chain((0..10_000).map(|four| four * 10_000 + 9_999)) {
-            let digits = eight_digits(number).to_le_bytes().map(|digit| digit + b'0');
-            assert_eq!(std::str::from_utf8(&digits).unwrap(), format!("{number:08}"));
         }
     }
 }
