@@ -7,6 +7,7 @@ mod guard;
 #[doc(hidden)]
 pub mod internals;
 mod labels;
+mod pack;
 mod plan;
 mod unfinished;
 
@@ -21,14 +22,14 @@ use ureq::http::Uri;
 
 use self::answer::{Sent, Verdict};
 pub use self::config::LokiSinkBuilder;
-use self::encode::{Encoder, Line, line_size};
+use self::encode::{Encoder, Line};
 use self::guard::Guard;
 use self::labels::{Columns, Labels};
+use self::pack::Packer;
 use self::plan::{Fate, Plan, Stream, Tails};
 use self::unfinished::Unfinished;
 use crate::HttpConfigError;
 use crate::http::client::Client;
-use crate::http::gzip;
 use crate::refusal::{refusal, tally};
 
 /// What takes the place of the end of a line that was cut.
@@ -49,7 +50,7 @@ pub struct LokiSink {
     /// What was said of `max_request_bytes`.
     told_request_bytes: usize,
     encoder: Encoder,
-    packed: Vec<u8>,
+    packer: Packer,
     health: Health,
 }
 
@@ -218,8 +219,8 @@ impl LokiSink {
                 if !rest.is_empty() {
                     todo.push(rest);
                 }
-                let size = self.packed.len();
-                let answer = self.client.post(&self.packed, [])?;
+                let size = self.packer.body().len();
+                let answer = self.client.post(self.packer.body(), [])?;
                 let verdict = answer::classify(answer.status, self.shared.settings.blocked_status, answer.body);
                 let after = answer.retry_after;
                 let detail = || answer.detail();
@@ -302,7 +303,8 @@ impl LokiSink {
             self.shared.labels.metadata(planned.moved, columns, &entry, &mut metadata);
             let text = shortened(entry.payload, settings.line_limit);
             let line = Line { timestamp: planned.timestamp, text, metadata: &metadata };
-            let size = line_size(&line);
+            let measured = line.measured();
+            let size = measured.size();
             let first = sent.first().map_or(planned.timestamp, |(sent, _): &(Sent, usize)| sent.timestamp);
             let fits = total + size <= self.max_request_bytes && planned.timestamp - first <= MAX_SPAN;
             if !sent.is_empty() && !fits {
@@ -311,19 +313,9 @@ impl LokiSink {
             total += size;
             let len = text[0].len() + text[1].len();
             sent.push((Sent { timestamp: planned.timestamp, len }, size));
-            self.encoder.push(line);
+            self.encoder.push(&measured);
         }
-        let plain = self.encoder.finish();
-        match settings.format {
-            LokiFormat::Protobuf => {
-                let packed = &mut self.packed;
-                packed.resize(snap::raw::max_compress_len(plain.len()), 0);
-                let len = snap::raw::Encoder::new().compress(plain, packed);
-                packed.truncate(len.expect("the buffer has the length that was asked for"));
-            }
-            LokiFormat::Json => plain.clone_into(&mut self.packed),
-            LokiFormat::JsonGzip => gzip(plain, &mut self.packed),
-        }
+        self.packer.pack(settings.format, self.encoder.finish());
         (sent.len(), sent)
     }
 
@@ -439,7 +431,7 @@ impl Sink for LokiSink {
             max_request_bytes: self.max_request_bytes,
             told_request_bytes: self.max_request_bytes,
             encoder: config::encoder(self.shared.settings.format),
-            packed: Vec::new(),
+            packer: Packer::default(),
             health: Health::Healthy,
         }))
     }

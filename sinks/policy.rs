@@ -121,6 +121,8 @@ struct Sender {
     hands_over: Option<u64>,
     /// It has flushed its sink after all tickets below this one were settled.
     flushed_below: u64,
+    /// It was told to wait, until then.
+    waits: Option<Option<Duration>>,
 }
 
 type Reason = (&'static str, std::borrow::Cow<'static, str>);
@@ -196,9 +198,18 @@ impl DeliveryPolicy {
         self.look_for_late(now);
         self.choose_road(now);
         match role {
-            Role::Sender(sender) => self.next_for_sender(now, sender),
+            Role::Sender(sender) => {
+                let command = self.next_for_sender(now, sender);
+                self.senders[sender].waits = if let Command::Wait { until } = command { Some(until) } else { None };
+                command
+            }
             Role::Spooler => self.next_for_spooler(now),
         }
+    }
+
+    /// A sender that was told to wait does something else.
+    pub fn waits_no_more(&mut self, sender: usize) {
+        self.senders[sender].waits = None;
     }
 
     fn next_for_sender(&mut self, now: Duration, sender: usize) -> Command {
@@ -230,7 +241,12 @@ impl DeliveryPolicy {
             self.senders[sender].flushed_below = u64::MAX;
             return Command::End;
         }
-        Command::Wait { until: earliest([self.due(), self.sends_at(), self.late_at()]) }
+        Command::Wait { until: self.acts_at() }
+    }
+
+    /// When a sender has to ask again, if nothing happens before.
+    fn acts_at(&self) -> Option<Duration> {
+        earliest([self.due(), self.sends_at(), self.late_at()])
     }
 
     fn next_for_spooler(&mut self, now: Duration) -> Command {
@@ -397,6 +413,28 @@ impl DeliveryPolicy {
     pub fn stir(&self) -> (u64, bool, u64) {
         let dropped = self.counts.dropped.get("queue_full").copied().unwrap_or(0);
         (self.next_ticket, self.open.is_empty(), dropped)
+    }
+
+    /// Whether it does not matter which sender asks: there is nothing to do that each of them, or
+    /// the spooler, has to do itself. Then it is enough that one asks when something happened, and
+    /// another one whenever one was given something and [that is needed](Self::needs_another).
+    #[must_use]
+    pub fn senders_are_alike(&self) -> bool {
+        self.flush_wanted.is_none() && self.closing == Closing::No && !self.settings.spool
+    }
+
+    /// Whether one of the senders that wait is to ask: there is something to do for it, or none of
+    /// them would ask in time.
+    #[must_use]
+    pub fn needs_another(&self, now: Duration) -> bool {
+        let in_time = |at| self.senders.iter().any(|sender| matches!(sender.waits, Some(Some(until)) if until <= at));
+        self.has_work(now) || self.acts_at().is_some_and(|at| !in_time(at))
+    }
+
+    fn has_work(&self, now: Duration) -> bool {
+        let hands_over = || self.senders.iter().any(|sender| sender.hands_over.is_some());
+        let can_sort = self.sorting.is_none() && !(self.sealed.is_empty() && self.replayed.is_empty());
+        can_sort || self.sends_at().is_some_and(|at| at <= now) || (!self.leaving.is_empty() && !hands_over())
     }
 
     /// What there is to tell, oldest first.

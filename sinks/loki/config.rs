@@ -12,6 +12,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::encode::{Encoder, Json, Protobuf};
 use super::guard::Guard;
 use super::labels::{FromField, Labels, MAX_VALUE, clean, is_label_name, metadata_name};
+use super::pack::Packer;
 use super::plan::Tails;
 use super::unfinished::Unfinished;
 use super::{LokiFormat, LokiSink, LongLine, Settings, Shared};
@@ -240,7 +241,7 @@ impl LokiSinkBuilder {
             max_request_bytes: self.max_request_bytes,
             told_request_bytes: self.max_request_bytes,
             encoder: encoder(self.format),
-            packed: Vec::new(),
+            packer: Packer::default(),
             health: Health::Healthy,
         })
     }

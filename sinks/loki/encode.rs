@@ -19,6 +19,36 @@ pub(crate) struct Line<'a> {
     pub(crate) metadata: &'a [(&'a str, &'a str)],
 }
 
+/// A line, and how long it is as protobuf.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured<'a> {
+    line: Line<'a>,
+    /// The length of its text.
+    text: usize,
+    /// The length of its timestamp.
+    timestamp: usize,
+    /// The length of all of it, without the tag and length before it.
+    content: usize,
+}
+
+impl<'a> Line<'a> {
+    #[inline]
+    pub(crate) fn measured(self) -> Measured<'a> {
+        let text = self.text[0].len() + self.text[1].len();
+        let timestamp = timestamp_size(self.timestamp);
+        let metadata = self.metadata.iter().map(|(name, value)| delimited_size(pair_size(name, value)));
+        let content = delimited_size(timestamp) + text_size(text) + metadata.sum::<usize>();
+        Measured { line: self, text, timestamp, content }
+    }
+}
+
+impl Measured<'_> {
+    /// The bytes it takes as protobuf, which is what Loki's limits count, whatever the body is.
+    pub(crate) fn size(&self) -> usize {
+        delimited_size(self.content)
+    }
+}
+
 /// Builds a body in memory that it keeps from request to request. The same stream and lines
 /// always give the same bytes.
 #[derive(Debug)]
@@ -36,10 +66,10 @@ impl Encoder {
         }
     }
 
-    pub(crate) fn push(&mut self, line: Line<'_>) {
+    pub(crate) fn push(&mut self, line: &Measured<'_>) {
         match self {
             Self::Protobuf(encoder) => encoder.push(line),
-            Self::Json(encoder) => encoder.push(line),
+            Self::Json(encoder) => encoder.push(&line.line),
         }
     }
 
@@ -50,12 +80,6 @@ impl Encoder {
             Self::Json(encoder) => encoder.finish(),
         }
     }
-}
-
-/// The bytes a line takes as protobuf, which is what Loki's limits count, whatever the body is.
-pub(crate) fn line_size(line: &Line<'_>) -> usize {
-    let content = entry_size(line);
-    1 + varint_size(content as u64) + content
 }
 
 const STREAMS: u8 = 1;
@@ -82,21 +106,30 @@ impl Protobuf {
     fn begin(&mut self, labels: &LabelSet) {
         self.buffer.clear();
         self.buffer.resize(HEAD, 0);
-        bytes(&mut self.buffer, LABELS, &[selector(labels).as_bytes()]);
+        bytes(&mut self.buffer, LABELS, selector(labels).as_bytes());
     }
 
-    fn push(&mut self, line: Line<'_>) {
+    fn push(&mut self, measured: &Measured<'_>) {
+        let Measured { line, text, timestamp, content } = measured;
+        let mut front = Front::default();
+        open(&mut front, ENTRIES, *content);
+        open(&mut front, TIMESTAMP, *timestamp);
+        number(&mut front, SECONDS, line.timestamp / NANOS_PER_SECOND);
+        number(&mut front, NANOS, line.timestamp % NANOS_PER_SECOND);
+        if *text > 0 {
+            open(&mut front, LINE, *text);
+        }
         let out = &mut self.buffer;
-        out.reserve(entry_size(&line) + HEAD);
-        open(out, ENTRIES, entry_size(&line));
-        open(out, TIMESTAMP, timestamp_size(line.timestamp));
-        number(out, SECONDS, line.timestamp / NANOS_PER_SECOND);
-        number(out, NANOS, line.timestamp % NANOS_PER_SECOND);
-        bytes(out, LINE, &line.text);
+        out.reserve(content + HEAD);
+        // As a block, which takes no call; what is too much of it is taken back.
+        let end = out.len() + front.len;
+        out.extend_from_slice(&front.bytes);
+        out.truncate(end);
+        line.text.iter().filter(|part| !part.is_empty()).for_each(|part| out.extend_from_slice(part));
         for (name, value) in line.metadata {
             open(out, METADATA, pair_size(name, value));
-            bytes(out, NAME, &[name.as_bytes()]);
-            bytes(out, VALUE, &[value.as_bytes()]);
+            bytes(out, NAME, name.as_bytes());
+            bytes(out, VALUE, value.as_bytes());
         }
     }
 
@@ -108,12 +141,6 @@ impl Protobuf {
         self.buffer[start..HEAD].copy_from_slice(&head);
         &self.buffer[start..]
     }
-}
-
-fn entry_size(line: &Line<'_>) -> usize {
-    let text = line.text[0].len() + line.text[1].len();
-    let metadata = line.metadata.iter().map(|(name, value)| delimited_size(pair_size(name, value)));
-    delimited_size(timestamp_size(line.timestamp)) + text_size(text) + metadata.sum::<usize>()
 }
 
 fn pair_size(name: &str, value: &str) -> usize {
@@ -140,32 +167,66 @@ fn varint_size(value: u64) -> usize {
     ((64 - (value | 1).leading_zeros()) as usize).div_ceil(7)
 }
 
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
+/// Where single bytes go.
+trait Bytes {
+    fn add(&mut self, byte: u8);
 }
 
-fn number(out: &mut Vec<u8>, field: u8, value: u64) {
+impl Bytes for Vec<u8> {
+    fn add(&mut self, byte: u8) {
+        self.push(byte);
+    }
+}
+
+/// What stands before a line's text: five tags, each with a number, of at most 36 bytes.
+struct Front {
+    bytes: [u8; Self::MOST],
+    len: usize,
+}
+
+impl Front {
+    const MOST: usize = 40;
+}
+
+impl Default for Front {
+    fn default() -> Self {
+        Self { bytes: [0; Self::MOST], len: 0 }
+    }
+}
+
+impl Bytes for Front {
+    #[inline]
+    fn add(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+}
+
+fn varint(out: &mut impl Bytes, mut value: u64) {
+    while value >= 0x80 {
+        out.add(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.add(value as u8);
+}
+
+fn number(out: &mut impl Bytes, field: u8, value: u64) {
     if value != 0 {
-        out.push(field << 3);
+        out.add(field << 3);
         varint(out, value);
     }
 }
 
 /// Begins a field of `len` bytes.
-fn open(out: &mut Vec<u8>, field: u8, len: usize) {
-    out.push(field << 3 | 2);
+fn open(out: &mut impl Bytes, field: u8, len: usize) {
+    out.add(field << 3 | 2);
     varint(out, len as u64);
 }
 
-fn bytes(out: &mut Vec<u8>, field: u8, parts: &[&[u8]]) {
-    let len = parts.iter().map(|part| part.len()).sum();
-    if len > 0 {
-        open(out, field, len);
-        parts.iter().for_each(|part| out.extend_from_slice(part));
+fn bytes(out: &mut Vec<u8>, field: u8, content: &[u8]) {
+    if !content.is_empty() {
+        open(out, field, content.len());
+        out.extend_from_slice(content);
     }
 }
 
@@ -206,7 +267,7 @@ impl Json {
         self.buffer.extend_from_slice(b",\"values\":[");
     }
 
-    fn push(&mut self, line: Line<'_>) {
+    fn push(&mut self, line: &Line<'_>) {
         if self.buffer.last() != Some(&b'[') {
             self.buffer.push(b',');
         }

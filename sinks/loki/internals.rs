@@ -21,7 +21,7 @@ pub fn encode_json_push(labels: &[(String, String)], lines: &[PushedLine<'_>]) -
 fn encode(mut encoder: Encoder, labels: &[(String, String)], lines: &[PushedLine<'_>]) -> Vec<u8> {
     encoder.begin(&labels.to_vec());
     for &(timestamp, text, metadata) in lines {
-        encoder.push(Line { timestamp, text: [text, b""], metadata });
+        encoder.push(&Line { timestamp, text: [text, b""], metadata }.measured());
     }
     encoder.finish().to_vec()
 }

@@ -275,7 +275,11 @@ impl Simulation {
             lines.push(line.as_bytes(), stream << 32 | self.next_event, Level::INFO);
             self.next_event += 1;
         }
+        let stir = self.policy.stir();
         let next = self.policy.append(self.now, &lines, 0, true);
+        if self.policy.stir() != stir || next < lines.len() {
+            self.wake_one();
+        }
         if next < lines.len() {
             assert!(self.settings.overflow.wait().is_some(), "only where there is a wait are lines left behind");
             self.blocked = Some((self.now, lines, next));
@@ -287,7 +291,11 @@ impl Simulation {
     fn unblock(&mut self) {
         let Some((since, lines, from)) = self.blocked.take() else { return };
         let timeout = self.settings.overflow.wait().expect("it waits");
+        let stir = self.policy.stir();
         let next = self.policy.append(self.now, &lines, from, self.now < since + timeout);
+        if self.policy.stir() != stir || next < lines.len() {
+            self.wake_one();
+        }
         if next < lines.len() {
             self.blocked = Some((since, lines, next));
         }
@@ -315,7 +323,8 @@ impl Simulation {
         self.now = self.now.max(next);
         for actor in 0..self.actors.len() {
             if matches!(self.actors[actor], Actor::Busy(at, _) if at <= self.now) {
-                let Actor::Busy(_, job) = std::mem::replace(&mut self.actors[actor], Actor::Idle(None)) else {
+                let Actor::Busy(_, job) = std::mem::replace(&mut self.actors[actor], Actor::Idle(Some(self.now)))
+                else {
                     unreachable!()
                 };
                 self.finish(actor, job);
@@ -332,7 +341,8 @@ impl Simulation {
             assert!(step < MOST_STEPS_AT_ONCE, "a busy loop");
             let mut nothing_new = true;
             for actor in 0..self.actors.len() {
-                if !matches!(self.actors[actor], Actor::Idle(_)) {
+                let Actor::Idle(at) = self.actors[actor] else { continue };
+                if self.policy.senders_are_alike() && at.is_none_or(|at| at > self.now) {
                     continue;
                 }
                 match self.policy.next(self.now, self.role(actor)) {
@@ -343,6 +353,9 @@ impl Simulation {
                     command => {
                         nothing_new = false;
                         self.begin(actor, command);
+                        if self.policy.needs_another(self.now) {
+                            self.wake_one();
+                        }
                     }
                 }
                 self.check();
@@ -351,7 +364,38 @@ impl Simulation {
                 break;
             }
         }
+        self.check_that_nobody_else_needs_to_ask();
         self.check_that_somebody_will_act();
+    }
+
+    /// One of those who wait, whichever, is to ask.
+    fn wake_one(&mut self) {
+        let idle = |actor: &&mut Actor| matches!(actor, Actor::Idle(_));
+        let mut waiting: Vec<_> = self.actors.iter_mut().filter(idle).collect();
+        if !waiting.is_empty() {
+            let chosen = self.random.below(waiting.len() as u64) as usize;
+            *waiting[chosen] = Actor::Idle(Some(self.now));
+        }
+    }
+
+    /// While senders are alike, they ask only when they are woken, or when their time has come: the
+    /// others would ask in vain, and not too late.
+    fn check_that_nobody_else_needs_to_ask(&self) {
+        if !self.policy.senders_are_alike() {
+            return;
+        }
+        let mut wakes = Vec::new();
+        for sender in 0..self.settings.senders {
+            if let Actor::Idle(at) = self.actors[sender] {
+                let command = self.policy.clone().next(self.now, Role::Sender(sender));
+                let Command::Wait { until } = command else { panic!("{sender} would have been given {command:?}") };
+                wakes.push((at, until));
+            }
+        }
+        let soonest = wakes.iter().filter_map(|(at, _)| *at).min();
+        for (_, until) in &wakes {
+            assert!(until.is_none() || soonest.is_some_and(|at| Some(at) <= *until), "{until:?} will be missed");
+        }
     }
 
     fn begin(&mut self, actor: usize, command: Command) {

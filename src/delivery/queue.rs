@@ -109,7 +109,7 @@ impl SinkQueue {
         if let (true, Some(timeout)) = (next < lines.len(), self.blocks_for) {
             let mut deadline = Instant::now() + timeout;
             while next < lines.len() {
-                self.work.notify_all();
+                self.wake_sender(&state);
                 let in_vain = self.room.wait_until(&mut state, deadline).timed_out();
                 // Waited in vain once, the rest is dropped at once: or a round of lines could
                 // hold its worker up for as many timeouts.
@@ -121,7 +121,7 @@ impl SinkQueue {
             }
         }
         if state.policy.stir() != before {
-            self.work.notify_all();
+            self.wake_sender(&state);
         }
     }
 
@@ -131,18 +131,27 @@ impl SinkQueue {
         let mut state = self.state.lock();
         loop {
             if matches!(role, Role::Sender(0)) && state.checks.0 > state.checks.1 && !state.policy.is_abandoned() {
+                // What it was woken for, another one can do.
+                state.policy.waits_no_more(0);
+                self.wake_sender(&state);
                 return None;
             }
             let command = state.policy.next(self.now(), role);
             let news = state.policy.take_news();
             if !news.is_empty() {
-                // The hook is somebody else's code.
+                // The hook is somebody else's code, and may take its time.
+                self.work.notify_all();
                 MutexGuard::unlocked(&mut state, || news.into_iter().for_each(&report));
                 if matches!(command, Command::Wait { .. }) {
                     continue;
                 }
             }
-            let Command::Wait { until: work_at } = command else { return Some(command) };
+            let Command::Wait { until: work_at } = command else {
+                if state.policy.needs_another(self.now()) {
+                    self.wake_sender(&state);
+                }
+                return Some(command);
+            };
             let work_at = work_at.and_then(|at| self.epoch.checked_add(at));
             match [work_at, until].into_iter().flatten().min() {
                 Some(at) => drop(self.work.wait_until(&mut state, at)),
@@ -154,12 +163,27 @@ impl SinkQueue {
         }
     }
 
-    /// For the sink's threads: tells the policy what came of a command, and everybody that
-    /// something happened.
+    /// For the sink's threads: tells the policy what came of a command, and everybody who has to
+    /// know that something happened.
     pub(super) fn answer(&self, answer: impl FnOnce(&mut DeliveryPolicy, Duration)) {
         let mut state = self.state.lock();
         answer(&mut state.policy, self.now());
-        self.wake_all();
+        // While they are alike, the sender that answers will ask itself.
+        if !state.policy.senders_are_alike() {
+            self.work.notify_all();
+        }
+        self.room.notify_all();
+        self.settled.notify_all();
+    }
+
+    /// Wakes one of those who wait for work, or all if each has something to look for: more than one
+    /// would mostly find nothing, and a batch is several things to do.
+    fn wake_sender(&self, state: &State) {
+        if state.policy.senders_are_alike() {
+            self.work.notify_one();
+        } else {
+            self.work.notify_all();
+        }
     }
 
     /// For the sink's threads: what their instance says of itself.

@@ -53,8 +53,9 @@ fn encode(encoder: &mut Encoder, labels: &LabelSet, lines: &[Owned]) -> (Vec<u8>
         let metadata: Vec<_> = metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let (head, tail) = text.split_at(text.len() / 2);
         let line = Line { timestamp: *timestamp, text: [head, tail], metadata: &metadata };
-        size += line_size(&line);
-        encoder.push(line);
+        let measured = line.measured();
+        size += measured.size();
+        encoder.push(&measured);
     }
     (encoder.finish().to_vec(), size)
 }
@@ -98,7 +99,7 @@ proptest! {
         encoder.begin(&labels);
         for (timestamp, text, metadata) in &owned {
             let metadata: Vec<_> = metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            encoder.push(Line { timestamp: *timestamp, text: [text, b""], metadata: &metadata });
+            encoder.push(&Line { timestamp: *timestamp, text: [text, b""], metadata: &metadata }.measured());
         }
         let body: serde_json::Value = serde_json::from_slice(encoder.finish()).unwrap();
         let stream = &body["streams"][0];
