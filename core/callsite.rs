@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::event::Layout;
+
 /// Everything about a log statement that the compiler already knows.
 ///
 /// The macros make one static per statement; events carry its number only.
@@ -14,6 +16,7 @@ pub struct Callsite {
     line: u32,
     fields: &'static [&'static str],
     id: OnceLock<u32>,
+    layout: OnceLock<Layout>,
 }
 
 impl Callsite {
@@ -26,7 +29,7 @@ impl Callsite {
         line: u32,
         fields: &'static [&'static str],
     ) -> Self {
-        Self { message, module, file, line, fields, id: OnceLock::new() }
+        Self { message, module, file, line, fields, id: OnceLock::new(), layout: OnceLock::new() }
     }
 
     /// The fixed message; empty where every event brings its own.
@@ -57,6 +60,12 @@ impl Callsite {
     #[must_use]
     pub fn fields(&self) -> &'static [&'static str] {
         self.fields
+    }
+
+    /// How an event begins that was logged here.
+    #[inline]
+    pub(crate) fn layout(&'static self) -> &'static Layout {
+        self.layout.get_or_init(|| Layout::of(self.fields))
     }
 
     /// The site's number; the first call enters it into the table.

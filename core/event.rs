@@ -9,6 +9,8 @@ mod held;
 mod index;
 mod parts;
 
+pub(crate) use entries::Layout;
+pub use entries::NameEnds;
 use entries::{Entries, FieldEntry, Place, Source, Span};
 
 pub use fields::{EncodedFields, Enrichment};
@@ -257,13 +259,12 @@ impl<'a> Event<'a> {
     }
 
     /// The cheapest way to look for a few names: the first position from `from` on whose name
-    /// may end with one of `letters`, or whose value [may be JSON](Self::may_hold_json). A letter
-    /// is the bit of its five lowest bits, which upper and lower case have in common; names that
-    /// end with a letter beyond ASCII are always among those found.
+    /// may end with one of `ends`, or whose value [may be JSON](Self::may_hold_json). Others can be
+    /// among those found.
     #[must_use]
     #[inline]
-    pub fn next_ending_with(&self, letters: u32, from: usize) -> Option<usize> {
-        self.buffers.entries.next_ending_with(letters, from)
+    pub fn next_ending_with(&self, ends: &NameEnds, from: usize) -> Option<usize> {
+        self.buffers.entries.next_ending_with(ends, from)
     }
 
     /// The value of a field.

@@ -26,7 +26,7 @@ pub use callsite::assert_unique;
 
 pub use batch::{Batch, Draft, Entry};
 pub use callsite::Callsite;
-pub use event::{EncodedFields, Enrichment, Event, EventBuffers, Field, HeldEvent, Layer, Record, Shape};
+pub use event::{EncodedFields, Enrichment, Event, EventBuffers, Field, HeldEvent, Layer, NameEnds, Record, Shape};
 pub use health::Health;
 pub use json::{EncodeCounts, Envelope, Identity, JsonEncoder, JsonText};
 pub use level::{Level, LevelError, UnknownLevel};

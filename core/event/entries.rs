@@ -46,6 +46,51 @@ pub(super) struct FieldEntry {
     pub(super) removed: bool,
     /// Whether the value is raw JSON, or was cut and may have been.
     pub(super) may_be_json: bool,
+    /// Whether the name is known to have no dot in it.
+    pub(super) is_plain: bool,
+}
+
+/// What the names end with that somebody looks for: tells most others apart by two bits. A name with
+/// dots ends with each of its parts, `card.number` with `number`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NameEnds {
+    /// A bit for the last letter, by its five lowest bits: upper and lower case have them in common.
+    letters: u32,
+    /// A bit for the length, by its six lowest bits.
+    lengths: u64,
+}
+
+impl NameEnds {
+    /// No name ends with any of them.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a name, in whatever case. One that is not all ASCII can have other letters and another
+    /// length in the other case, and stands for all.
+    pub fn add(&mut self, name: &str) {
+        match name.as_bytes() {
+            [.., last] if name.is_ascii() => {
+                self.letters |= 1 << (last & 31);
+                self.lengths |= 1 << (name.len() & 63);
+            }
+            _ => self.add_any(),
+        }
+    }
+
+    /// From now on every name may be one of them.
+    pub fn add_any(&mut self) {
+        (self.letters, self.lengths) = (u32::MAX, u64::MAX);
+    }
+
+    /// Whether it may be a name that ends with one of them.
+    #[inline]
+    fn may_end(&self, entry: &FieldEntry) -> bool {
+        // Of the tag: the last letter and the length.
+        let (last, len) = (entry.tag >> 24, entry.tag & 63);
+        last > 0x7f || (self.letters >> (last & 31) & 1 == 1 && (self.lengths >> len & 1 == 1 || !entry.is_plain))
+    }
 }
 
 /// Neighbouring fields that were written ahead together, with commas between them.
@@ -54,6 +99,34 @@ pub(super) struct Run {
     pub(super) first: usize,
     pub(super) len: usize,
     pub(super) members: Span,
+}
+
+/// The fields of all events of one call site, but for where their values are.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    entries: Box<[FieldEntry]>,
+    tags: TagSet,
+}
+
+impl Layout {
+    pub(crate) fn of(names: &[&str]) -> Self {
+        let mut tags = TagSet::default();
+        let entry = |(at, name): (usize, &&str)| FieldEntry {
+            tag: tag(name.as_bytes()),
+            name: Span { at: at as u32, len: 0 },
+            value: 0,
+            member: Span::default(),
+            name_in: Source::Callsite,
+            value_in: Source::Arguments,
+            layer: Layer::Argument,
+            removed: false,
+            may_be_json: false,
+            is_plain: !name.contains('.'),
+        };
+        let entries: Box<[_]> = names.iter().enumerate().map(entry).collect();
+        entries.iter().for_each(|entry| tags.insert(entry.tag));
+        Self { entries, tags }
+    }
 }
 
 /// The fields in their order.
@@ -121,14 +194,6 @@ impl FieldEntry {
         (self.value, self.value_in, self.may_be_json) = (at, Source::Added, may_be_json);
         self.member = Span::default();
     }
-
-    /// Whether its name may end with one of these letters, a bit for each: see
-    /// [`Event::next_ending_with`](super::Event::next_ending_with).
-    #[inline]
-    fn may_end_with(&self, letters: u32) -> bool {
-        let last = self.tag >> 24;
-        letters >> (last & 31) & 1 == 1 || last > 0x7f
-    }
 }
 
 impl Entries {
@@ -158,6 +223,24 @@ impl Entries {
     /// The memory that it keeps, in bytes.
     pub(super) fn capacity_bytes(&self) -> usize {
         self.list.capacity() * size_of::<FieldEntry>() + self.runs.capacity() * size_of::<Run>()
+    }
+
+    /// Appends the fields of a call site, as far as `place` says where their values are: offset,
+    /// and whether it may be JSON. Says whether it did for all.
+    #[inline]
+    pub(super) fn lay_out(&mut self, layout: &Layout, mut place: impl FnMut() -> Option<(u32, bool)>) -> bool {
+        let first = self.list.len();
+        self.seen.add_all(&layout.tags);
+        self.list.extend_from_slice(&layout.entries);
+        for at in first..self.list.len() {
+            let Some((value, may_be_json)) = place() else {
+                self.list.truncate(at);
+                return false;
+            };
+            let entry = &mut self.list[at];
+            (entry.value, entry.may_be_json) = (value, may_be_json);
+        }
+        true
     }
 
     #[inline]
@@ -206,7 +289,8 @@ impl Entries {
     pub(super) fn rename(&mut self, index: usize, tag: u32, name: Span) {
         self.seen.insert(tag);
         if let Some(entry) = self.get_mut(index) {
-            *entry = FieldEntry { tag, name, name_in: Source::Added, member: Span::default(), ..*entry };
+            *entry =
+                FieldEntry { tag, name, name_in: Source::Added, member: Span::default(), is_plain: false, ..*entry };
         }
     }
 
@@ -219,11 +303,11 @@ impl Entries {
         self.list.iter().position(|entry| entry.tag == tag && !entry.removed && is_it(entry))
     }
 
-    /// The first position from `from` on with a name that may end with one of these letters, or
-    /// with a value that may be JSON.
+    /// The first position from `from` on with a name that may end with one of these, or with a
+    /// value that may be JSON.
     #[inline]
-    pub(super) fn next_ending_with(&self, letters: u32, from: usize) -> Option<usize> {
-        let suspect = |entry: &FieldEntry| (entry.may_end_with(letters) || entry.may_be_json) && !entry.removed;
+    pub(super) fn next_ending_with(&self, ends: &NameEnds, from: usize) -> Option<usize> {
+        let suspect = |entry: &FieldEntry| (ends.may_end(entry) || entry.may_be_json) && !entry.removed;
         Some(from + self.list.get(from..)?.iter().position(suspect)?)
     }
 }

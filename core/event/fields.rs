@@ -113,7 +113,8 @@ pub struct EncodedFields {
 fn added(tag: u32, name: Span, value: u32, may_be_json: bool) -> FieldEntry {
     let (name_in, value_in) = (Source::Added, Source::Added);
     let member = Span::default();
-    FieldEntry { tag, name, value, member, name_in, value_in, layer: Layer::Added, removed: false, may_be_json }
+    let (layer, removed, is_plain) = (Layer::Added, false, false);
+    FieldEntry { tag, name, value, member, name_in, value_in, layer, removed, may_be_json, is_plain }
 }
 
 impl EncodedFields {
@@ -155,7 +156,8 @@ impl EncodedFields {
             let name = reader.name().expect("our own encoding");
             let (span, value) = (Span { at, len: name.len() as u32 }, reader.position() as u32);
             let may_be_json = reader.pass_value().expect("our own encoding");
-            let field = added(entries::tag(name.as_bytes()), span, value, may_be_json);
+            let is_plain = !name.contains('.');
+            let field = FieldEntry { is_plain, ..added(entries::tag(name.as_bytes()), span, value, may_be_json) };
             match index.iter_mut().find(|earlier| self.name(earlier) == name.as_bytes()) {
                 Some(earlier) => *earlier = field,
                 None => index.push(field),

@@ -2,7 +2,6 @@
 
 use super::entries::{self, FieldEntry, Place, Source, Span};
 use super::{Event, Layer};
-use crate::Callsite;
 use crate::wire::Reader;
 
 impl<'a> Event<'a> {
@@ -18,13 +17,9 @@ impl<'a> Event<'a> {
         if self.record.shape.named_arguments {
             return self.index_named(Source::Arguments, reader);
         }
-        for (at, name) in self.record.callsite.map_or(&[][..], Callsite::fields).iter().enumerate() {
-            let value = reader.position() as u32;
-            let may_be_json = reader.pass_value().ok()?;
-            let name = FieldName { tag: entries::tag(name.as_bytes()), span: Span { at: at as u32, len: 0 } };
-            self.add_entry(name, Source::Callsite, Place { source: Source::Arguments, at: value }, may_be_json);
-        }
-        Some(())
+        let Some(site) = self.record.callsite else { return Some(()) };
+        let place = || Some((reader.position() as u32, reader.pass_value().ok()?));
+        self.buffers.entries.lay_out(site.layout(), place).then_some(())
     }
 
     pub(super) fn index_context(&mut self) -> Option<()> {
@@ -38,56 +33,31 @@ impl<'a> Event<'a> {
     }
 
     fn index_named(&mut self, source: Source, mut reader: Reader<'a>) -> Option<()> {
+        let layer = if source == Source::Arguments { Layer::Argument } else { Layer::Context };
         while !reader.is_at_end() {
             let at = reader.position() as u32 + 2;
             let name = reader.checked_name().ok()?;
-            let value = Place { source, at: reader.position() as u32 };
+            let value = reader.position() as u32;
             let may_be_json = reader.pass_value().ok()?;
             let tag = entries::tag(name);
             match self.find(tag, name).and_then(|index| self.buffers.entries.get_mut(index)) {
-                None => {
-                    let name = FieldName { tag, span: Span { at, len: name.len() as u32 } };
-                    self.add_entry(name, source, value, may_be_json);
-                }
+                None => self.buffers.entries.push(FieldEntry {
+                    tag,
+                    name: Span { at, len: name.len() as u32 },
+                    value,
+                    member: Span::default(),
+                    name_in: source,
+                    value_in: source,
+                    layer,
+                    removed: false,
+                    may_be_json,
+                    is_plain: false,
+                }),
                 // The inner scope, written later, hides the outer one; the statement hides both.
-                Some(entry) if entry.layer == layer_of(source) => {
-                    (entry.value, entry.may_be_json) = (value.at, may_be_json);
-                }
+                Some(entry) if entry.layer == layer => (entry.value, entry.may_be_json) = (value, may_be_json),
                 Some(_) => {}
             }
         }
         Some(())
-    }
-
-    #[inline]
-    fn add_entry(&mut self, name: FieldName, name_in: Source, value: Place, may_be_json: bool) {
-        self.buffers.entries.push(FieldEntry {
-            tag: name.tag,
-            name: name.span,
-            value: value.at,
-            member: Span::default(),
-            name_in,
-            value_in: value.source,
-            layer: layer_of(value.source),
-            removed: false,
-            may_be_json,
-        });
-    }
-}
-
-/// A name, and where it is.
-#[derive(Clone, Copy)]
-struct FieldName {
-    tag: u32,
-    span: Span,
-}
-
-/// Whose a field is whose value lies there.
-#[inline]
-fn layer_of(source: Source) -> Layer {
-    match source {
-        Source::Arguments | Source::Callsite => Layer::Argument,
-        Source::Context => Layer::Context,
-        Source::Added => Layer::Added,
     }
 }

@@ -67,7 +67,7 @@ impl FieldSearch {
     pub fn redact(&mut self, event: &mut Event<'_>) {
         // For nearly every field this is all there is to do.
         let mut next = 0;
-        while let Some(index) = event.next_ending_with(self.paths.end_letters(), next) {
+        while let Some(index) = event.next_ending_with(self.paths.name_ends(), next) {
             next = index + 1;
             let may_end = || event.field_name_bytes(index).is_some_and(|name| self.paths.may_end_at(name));
             if !(event.may_hold_json(index) || may_end()) {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use logwheel_core::NameEnds;
+
 /// A path that no redactor can follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("fields: {path:?}: {problem}")]
@@ -28,8 +30,8 @@ pub struct Paths {
     starts: Vec<Place>,
     /// The last name of each path: see [`Paths::may_end_at`].
     ends: Vec<Box<str>>,
-    /// A bit for each letter that those end with.
-    end_letters: u32,
+    /// The same, to tell most other names apart.
+    name_ends: NameEnds,
     /// Whether a path ends with a wildcard.
     ends_with_any: bool,
     pub case_insensitive: bool,
@@ -67,10 +69,13 @@ impl Paths {
             }
             match paths.segments.last() {
                 Some(Segment::Name(name, _)) => {
-                    paths.end_letters |= letters(name);
+                    paths.name_ends.add(name);
                     paths.ends.push(name.clone());
                 }
-                _ => (paths.end_letters, paths.ends_with_any) = (u32::MAX, true),
+                _ => {
+                    paths.name_ends.add_any();
+                    paths.ends_with_any = true;
+                }
             }
             paths.segments.push(Segment::End);
             paths.path_of.resize(paths.segments.len(), number);
@@ -87,11 +92,10 @@ impl Paths {
         self.segments[place.0] == Segment::End
     }
 
-    /// Letters as [`Event::next_ending_with`](logwheel_core::Event::next_ending_with) takes them:
-    /// with another one ends no name at which a path may be complete.
+    /// At another name than one that ends with these is no path complete.
     #[inline]
-    pub fn end_letters(&self) -> u32 {
-        self.end_letters
+    pub fn name_ends(&self) -> &NameEnds {
+        &self.name_ends
     }
 
     /// Whether a path may be complete at a name that comes last, told from the path's end alone.
@@ -192,11 +196,6 @@ impl Paths {
             place.0 += 1;
         }
     }
-}
-
-/// The bit of a name's last letter; all for a name in which case is more than a bit.
-fn letters(name: &str) -> u32 {
-    if name.is_ascii() { name.bytes().last().map_or(0, |last| 1 << (last & 31)) } else { u32::MAX }
 }
 
 /// The position that a name stands for, if it is a number as one writes it.
