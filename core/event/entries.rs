@@ -46,7 +46,7 @@ pub(super) struct FieldEntry {
     pub(super) removed: bool,
     /// Whether the value is raw JSON, or was cut and may have been.
     pub(super) may_be_json: bool,
-    /// Whether the name is known to have no dot in it.
+    /// Whether the name is known to be [plain](is_plain).
     pub(super) is_plain: bool,
 }
 
@@ -121,7 +121,7 @@ impl Layout {
             layer: Layer::Argument,
             removed: false,
             may_be_json: false,
-            is_plain: !name.contains('.'),
+            is_plain: is_plain(name),
         };
         let entries: Box<[_]> = names.iter().enumerate().map(entry).collect();
         entries.iter().for_each(|entry| tags.insert(entry.tag));
@@ -146,6 +146,11 @@ pub(super) fn tag(name: &[u8]) -> u32 {
         [] => 0,
         [first, ..] => u32::from_le_bytes([name.len() as u8, *first, name[name.len() / 2], name[name.len() - 1]]),
     }
+}
+
+/// Whether a name is one name and not several, and as long in the other case.
+pub(super) fn is_plain(name: &str) -> bool {
+    name.is_ascii() && !name.contains('.')
 }
 
 /// A bit for each of some tags; others can have the same.

@@ -156,7 +156,7 @@ impl EncodedFields {
             let name = reader.name().expect("our own encoding");
             let (span, value) = (Span { at, len: name.len() as u32 }, reader.position() as u32);
             let may_be_json = reader.pass_value().expect("our own encoding");
-            let is_plain = !name.contains('.');
+            let is_plain = entries::is_plain(name);
             let field = FieldEntry { is_plain, ..added(entries::tag(name.as_bytes()), span, value, may_be_json) };
             match index.iter_mut().find(|earlier| self.name(earlier) == name.as_bytes()) {
                 Some(earlier) => *earlier = field,

@@ -386,6 +386,72 @@ fn any_tree(names: &'static [&'static str]) -> impl Strategy<Value = Tree> {
     })
 }
 
+/// Names that are on paths in some case, alone or behind a dot, and others of their lengths and letters.
+const NAMES: [&str; 12] = [
+    "token",
+    "Token",
+    "TO\u{212a}EN",
+    "to\u{212a}en",
+    "a.token",
+    "a.to\u{212a}en",
+    "taken",
+    "card",
+    "card.number",
+    "straße",
+    "STRASSE",
+    "É",
+];
+
+/// The masked names, where the fields come with their names, from a call site, or from an enricher.
+fn masked_names(mask: &FieldMask, names: &[&'static str], from: usize) -> Vec<String> {
+    use logwheel_core::{Callsite, EncodedFields, Enrichment, Event, EventBuffers, Record, Shape};
+    let site: &'static Callsite =
+        Box::leak(Box::new(Callsite::new("m", "m", "f", 1, Box::leak(names.to_vec().into_boxed_slice()))));
+    let mut arguments = Vec::new();
+    match from {
+        0 => names.iter().for_each(|name| logwheel_core::wire::encode_named(name, &Value::U64(1), &mut arguments)),
+        1 => names.iter().for_each(|_| Value::U64(1).encode(&mut arguments)),
+        _ => {}
+    }
+    let record = Record {
+        timestamp: 1,
+        level: Level::INFO,
+        callsite: (from == 1).then_some(site),
+        trace: None,
+        shape: Shape { named_arguments: from == 0, ..Shape::default() },
+        context: &[],
+        arguments: &arguments,
+    };
+    let mut buffers = EventBuffers::default();
+    let mut event = Event::open(record, &mut buffers);
+    if from == 2 {
+        let mut fields = EncodedFields::new();
+        names.iter().for_each(|name| fields.push(name, 1u8));
+        let mut enrichment = Enrichment::new(&mut event);
+        enrichment.add_encoded(&fields);
+        enrichment.commit();
+    }
+    mask.clone().redact(&mut event).unwrap();
+    let masked = event.fields().filter(|(_, field)| matches!(field.value, Value::Str("***")));
+    masked.map(|(_, field)| field.name.to_owned()).collect()
+}
+
+/// What is told of a name ahead must not let it pass.
+#[test]
+fn it_does_not_matter_where_a_name_comes_from() {
+    for paths in [&["token"][..], &["**.token"], &["card.number"], &["*.number"], &["strasse", "é"], &["card"]] {
+        for case_insensitive in [false, true] {
+            let mask = FieldMask::new(paths).unwrap().case_insensitive(case_insensitive);
+            let named = masked_names(&mask, &NAMES, 0);
+            assert_eq!(masked_names(&mask, &NAMES, 1), named, "{paths:?} {case_insensitive}");
+            assert_eq!(masked_names(&mask, &NAMES, 2), named, "{paths:?} {case_insensitive}");
+            if paths == ["token"] && case_insensitive {
+                assert_eq!(named, ["token", "Token", "TO\u{212a}EN", "to\u{212a}en"]);
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn exactly_what_lies_on_a_path_is_masked_and_the_rest_is_the_same_byte_for_byte(
