@@ -200,10 +200,17 @@ impl Head {
             Envelope::Flat => b"{\"timestamp\":\"",
             Envelope::V1_1 => b"{\"schema_version\":\"1.1\",\"log\":{\"timestamp\":\"",
         };
-        let behind = [b"000000000Z\",\"level\":\"", level.name().as_bytes(), b"\""].concat();
-        self.text = [before, self.second.of(second), b".", &behind].concat();
+        self.text.clear();
+        for part in [before, self.second.of(second), b"."] {
+            self.text.extend_from_slice(part);
+        }
+        let nanos_at = self.text.len();
+        // Without new memory: levels can change with every event.
+        for part in [b"000000000Z\",\"level\":\"", level.name().as_bytes(), b"\""] {
+            self.text.extend_from_slice(part);
+        }
         self.level = Some(level);
-        self.nanos_from_end = behind.len();
+        self.nanos_from_end = self.text.len() - nanos_at;
     }
 }
 
