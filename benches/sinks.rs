@@ -1,7 +1,8 @@
 //! What do network sinks cost: building the bodies of requests, and delivering them over loopback?
 //!
 //! `cargo bench -p logwheel --bench sinks`, with `--features cloudwatch` for all of them; `-- --quick` for a tenth of
-//! the events, `-- --only loki` for deliveries to sinks whose names contain that. All numbers are for batches of 1,000 lines and per million events.
+//! the events, `-- --only loki` for deliveries alone, to sinks whose names contain that. All numbers are for batches of
+//! 1,000 lines and per million events.
 //!
 //! Building is measured against what one writes first: parse each line into a `serde_json::Value`, put the values
 //! together, serialise the whole. It is CPU time of this thread; the fastest of three runs counts. With the feature

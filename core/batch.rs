@@ -98,7 +98,6 @@ impl Batch {
     /// # Panics
     /// When there is no such entry, or the batch would grow beyond [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn push_instead(&mut self, payload: &[u8], other: &Batch, index: usize) {
-        self.offset_for(payload.len() + 1);
         let mut draft = self.draft();
         draft.set(payload);
         draft.finish_instead(other, index);
@@ -127,7 +126,6 @@ impl Batch {
     /// # Panics
     /// When the batch would grow beyond [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn push(&mut self, payload: &[u8], timestamp: u64, level: Level) {
-        self.offset_for(payload.len() + 1);
         let mut draft = self.draft();
         draft.set(payload);
         draft.finish(timestamp, level);
@@ -135,8 +133,8 @@ impl Batch {
 
     /// Begins a payload that is written where it will stay.
     #[must_use]
-    pub fn draft(&mut self) -> Draft<'_> {
-        Draft { start: self.bytes.len(), batch: self }
+    pub fn draft(&mut self) -> PayloadDraft<'_> {
+        PayloadDraft { start: self.bytes.len(), batch: self }
     }
 
     /// Appends the entries `range` of another batch. An empty batch takes over its columns; else
@@ -268,26 +266,21 @@ impl Batch {
 /// A payload on its way into a [`Batch`], behind those that are there: no part of the batch until
 /// it is [finished](Self::finish), and gone if it is dropped before.
 #[derive(Debug)]
-pub struct Draft<'b> {
+pub struct PayloadDraft<'b> {
     batch: &'b mut Batch,
     start: usize,
 }
 
-impl Draft<'_> {
+impl PayloadDraft<'_> {
     /// What was written so far.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.batch.bytes[self.start..]
     }
 
-    /// Takes back what was written.
-    pub fn clear(&mut self) {
-        self.batch.bytes.truncate(self.start);
-    }
-
     /// Writes this instead of what was written.
     pub fn set(&mut self, payload: &[u8]) {
-        self.clear();
+        self.batch.bytes.truncate(self.start);
         self.batch.bytes.extend_from_slice(payload);
     }
 
@@ -328,7 +321,7 @@ impl Draft<'_> {
     }
 }
 
-impl Drop for Draft<'_> {
+impl Drop for PayloadDraft<'_> {
     #[inline]
     fn drop(&mut self) {
         self.batch.bytes.truncate(self.start);

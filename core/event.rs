@@ -7,14 +7,15 @@ mod entries;
 mod fields;
 mod held;
 mod index;
+mod names;
 mod parts;
 
 pub(crate) use entries::Layout;
-pub use entries::NameEnds;
 use entries::{Entries, FieldEntry, Place, Source, Span};
 
 pub use fields::{EncodedFields, Enrichment};
 pub use held::HeldEvent;
+pub use names::NameEnds;
 pub(crate) use parts::{Part, RawField};
 
 /// What a caller wrote into a lane. Write-once: no stage changes it.
@@ -276,7 +277,7 @@ impl<'a> Event<'a> {
     /// The position of a field.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.find(entries::tag(name.as_bytes()), name.as_bytes())
+        self.find(names::tag(name.as_bytes()), name.as_bytes())
     }
 
     /// The position of a field by its name and the tag of that.
@@ -309,7 +310,7 @@ impl<'a> Event<'a> {
         }
         let span = Span { at: self.buffers.added.len() as u32, len: name.len() as u32 };
         self.buffers.added.extend_from_slice(name.as_bytes());
-        self.buffers.entries.rename(index, entries::tag(name.as_bytes()), span);
+        self.buffers.entries.rename(index, names::tag(name.as_bytes()), span);
         true
     }
 

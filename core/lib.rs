@@ -24,7 +24,7 @@ pub mod wire;
 #[doc(hidden)]
 pub use callsite::assert_unique;
 
-pub use batch::{Batch, Draft, Entry};
+pub use batch::{Batch, Entry, PayloadDraft};
 pub use callsite::Callsite;
 pub use event::{EncodedFields, Enrichment, Event, EventBuffers, Field, HeldEvent, Layer, NameEnds, Record, Shape};
 pub use health::Health;

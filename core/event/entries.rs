@@ -1,6 +1,7 @@
 //! Where the fields of an open event lie, and how one is found by its name.
 
 use super::Layer;
+use super::names::{self, NameEnds, TagSet};
 
 /// Which bytes a place counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub(super) struct Place {
 /// A field; small, because an everyday event has a dozen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FieldEntry {
-    /// What most names that differ have different: see [`tag`].
+    /// What most names that differ have different: see [`names::tag`].
     pub(super) tag: u32,
     pub(super) name: Span,
     pub(super) value: u32,
@@ -46,51 +47,8 @@ pub(super) struct FieldEntry {
     pub(super) removed: bool,
     /// Whether the value is raw JSON, or was cut and may have been.
     pub(super) may_be_json: bool,
-    /// Whether the name is known to be [plain](is_plain).
+    /// Whether the name is known to be [plain](names::is_plain).
     pub(super) is_plain: bool,
-}
-
-/// What the names end with that somebody looks for: tells most others apart by two bits. A name with
-/// dots ends with each of its parts, `card.number` with `number`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NameEnds {
-    /// A bit for the last letter, by its five lowest bits: upper and lower case have them in common.
-    letters: u32,
-    /// A bit for the length, by its six lowest bits.
-    lengths: u64,
-}
-
-impl NameEnds {
-    /// No name ends with any of them.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a name, in whatever case. One that is not all ASCII can have other letters and another
-    /// length in the other case, and stands for all.
-    pub fn add(&mut self, name: &str) {
-        match name.as_bytes() {
-            [.., last] if name.is_ascii() => {
-                self.letters |= 1 << (last & 31);
-                self.lengths |= 1 << (name.len() & 63);
-            }
-            _ => self.add_any(),
-        }
-    }
-
-    /// From now on every name may be one of them.
-    pub fn add_any(&mut self) {
-        (self.letters, self.lengths) = (u32::MAX, u64::MAX);
-    }
-
-    /// Whether it may be a name that ends with one of them.
-    #[inline]
-    fn may_end(&self, entry: &FieldEntry) -> bool {
-        // Of the tag: the last letter and the length.
-        let (last, len) = (entry.tag >> 24, entry.tag & 63);
-        last > 0x7f || (self.letters >> (last & 31) & 1 == 1 && (self.lengths >> len & 1 == 1 || !entry.is_plain))
-    }
 }
 
 /// Neighbouring fields that were written ahead together, with commas between them.
@@ -112,7 +70,7 @@ impl Layout {
     pub(crate) fn of(names: &[&str]) -> Self {
         let mut tags = TagSet::default();
         let entry = |(at, name): (usize, &&str)| FieldEntry {
-            tag: tag(name.as_bytes()),
+            tag: names::tag(name.as_bytes()),
             name: Span { at: at as u32, len: 0 },
             value: 0,
             member: Span::default(),
@@ -121,7 +79,7 @@ impl Layout {
             layer: Layer::Argument,
             removed: false,
             may_be_json: false,
-            is_plain: is_plain(name),
+            is_plain: names::is_plain(name),
         };
         let entries: Box<[_]> = names.iter().enumerate().map(entry).collect();
         entries.iter().for_each(|entry| tags.insert(entry.tag));
@@ -137,55 +95,6 @@ pub(super) struct Entries {
     seen: TagSet,
     /// Those whose fields are all as they were added.
     runs: Vec<Run>,
-}
-
-/// A name's length and three of its bytes, of which the last one is highest.
-#[inline]
-pub(super) fn tag(name: &[u8]) -> u32 {
-    match name {
-        [] => 0,
-        [first, ..] => u32::from_le_bytes([name.len() as u8, *first, name[name.len() / 2], name[name.len() - 1]]),
-    }
-}
-
-/// Whether a name is one name and not several, and as long in the other case.
-pub(super) fn is_plain(name: &str) -> bool {
-    name.is_ascii() && !name.contains('.')
-}
-
-/// A bit for each of some tags; others can have the same.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct TagSet([u64; 4]);
-
-impl TagSet {
-    #[inline]
-    pub(super) fn insert(&mut self, tag: u32) {
-        let (word, bit) = Self::place(tag);
-        self.0[word] |= bit;
-    }
-
-    #[inline]
-    fn may_contain(&self, tag: u32) -> bool {
-        let (word, bit) = Self::place(tag);
-        self.0[word] & bit != 0
-    }
-
-    /// Whether both surely have no tag in common.
-    #[inline]
-    fn is_apart_from(&self, other: &TagSet) -> bool {
-        self.0.iter().zip(other.0).fold(0, |common, (one, other)| common | one & other) == 0
-    }
-
-    #[inline]
-    fn add_all(&mut self, other: &TagSet) {
-        self.0.iter_mut().zip(other.0).for_each(|(one, other)| *one |= other);
-    }
-
-    #[inline]
-    fn place(tag: u32) -> (usize, u64) {
-        let hash = tag.wrapping_mul(0x9e37_79b1) >> 24;
-        (hash as usize >> 6, 1 << (hash & 63))
-    }
 }
 
 impl FieldEntry {
@@ -312,7 +221,8 @@ impl Entries {
     /// value that may be JSON.
     #[inline]
     pub(super) fn next_ending_with(&self, ends: &NameEnds, from: usize) -> Option<usize> {
-        let suspect = |entry: &FieldEntry| (ends.may_end(entry) || entry.may_be_json) && !entry.removed;
+        let suspect =
+            |entry: &FieldEntry| (ends.may_end(entry.tag, entry.is_plain) || entry.may_be_json) && !entry.removed;
         Some(from + self.list.get(from..)?.iter().position(suspect)?)
     }
 }

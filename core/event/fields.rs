@@ -2,7 +2,8 @@
 
 use std::ops::Deref;
 
-use super::entries::{self, FieldEntry, Source, Span, TagSet};
+use super::entries::{FieldEntry, Source, Span};
+use super::names::{self, TagSet};
 use super::{Event, Layer};
 use crate::json::{is_of_context, write_member};
 use crate::value::write_error_chain;
@@ -36,7 +37,7 @@ impl<'e, 'a> Enrichment<'e, 'a> {
 
     /// As [`add`](Self::add), for a [`Value`].
     pub fn add_value(&mut self, name: &str, value: Value<'_>) -> bool {
-        let tag = entries::tag(name.as_bytes());
+        let tag = names::tag(name.as_bytes());
         if self.event.find(tag, name.as_bytes()).is_some() {
             return false;
         }
@@ -44,7 +45,7 @@ impl<'e, 'a> Enrichment<'e, 'a> {
         let (name_at, value) = self.event.store_named(name, value);
         // A name that was cut has another tag.
         let len = name_at.len as usize;
-        let tag = if len == name.len() { tag } else { entries::tag(&name.as_bytes()[..len]) };
+        let tag = if len == name.len() { tag } else { names::tag(&name.as_bytes()[..len]) };
         self.event.buffers.entries.push(added(tag, name_at, value.at, may_be_json));
         true
     }
@@ -156,8 +157,8 @@ impl EncodedFields {
             let name = reader.name().expect("our own encoding");
             let (span, value) = (Span { at, len: name.len() as u32 }, reader.position() as u32);
             let may_be_json = reader.pass_value().expect("our own encoding");
-            let is_plain = entries::is_plain(name);
-            let field = FieldEntry { is_plain, ..added(entries::tag(name.as_bytes()), span, value, may_be_json) };
+            let is_plain = names::is_plain(name);
+            let field = FieldEntry { is_plain, ..added(names::tag(name.as_bytes()), span, value, may_be_json) };
             match index.iter_mut().find(|earlier| self.name(earlier) == name.as_bytes()) {
                 Some(earlier) => *earlier = field,
                 None => index.push(field),

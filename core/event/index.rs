@@ -1,7 +1,7 @@
 //! Opening an event: where its fields are.
 
-use super::entries::{self, FieldEntry, Place, Source, Span};
-use super::{Event, Layer};
+use super::entries::{FieldEntry, Place, Source, Span};
+use super::{Event, Layer, names};
 use crate::wire::Reader;
 
 impl<'a> Event<'a> {
@@ -39,7 +39,7 @@ impl<'a> Event<'a> {
             let name = reader.checked_name().ok()?;
             let value = reader.position() as u32;
             let may_be_json = reader.pass_value().ok()?;
-            let tag = entries::tag(name);
+            let tag = names::tag(name);
             match self.find(tag, name).and_then(|index| self.buffers.entries.get_mut(index)) {
                 None => self.buffers.entries.push(FieldEntry {
                     tag,

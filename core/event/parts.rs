@@ -8,7 +8,6 @@ use super::{Event, Layer};
 pub(crate) struct RawField<'e, 'a> {
     event: &'e Event<'a>,
     entry: &'e FieldEntry,
-    index: usize,
 }
 
 /// What the encoder writes next.
@@ -55,10 +54,10 @@ impl<'e, 'a> Iterator for Parts<'e, 'a> {
                 (self.runs, self.at) = (others, self.at + run.len);
                 return Some(Part::Members(self.event.stored(Source::Added, run.members)));
             }
-            let (index, entry) = (self.at, self.list.get(self.at)?);
+            let entry = self.list.get(self.at)?;
             self.at += 1;
             if !entry.removed {
-                return Some(Part::Field(RawField { event: self.event, entry, index }));
+                return Some(Part::Field(RawField { event: self.event, entry }));
             }
         }
     }
@@ -68,7 +67,7 @@ impl<'e> RawField<'e, '_> {
     /// The position of its name at the call site, if it is from there.
     #[inline(always)]
     pub(crate) fn at_callsite(&self) -> Option<usize> {
-        (self.entry.name_in == Source::Callsite).then_some(self.index)
+        (self.entry.name_in == Source::Callsite).then_some(self.entry.name.at as usize)
     }
 
     #[inline(always)]

@@ -168,12 +168,13 @@ impl SinkQueue {
     pub(super) fn answer(&self, answer: impl FnOnce(&mut DeliveryPolicy, Duration)) {
         let mut state = self.state.lock();
         answer(&mut state.policy, self.now());
-        // While they are alike, the sender that answers will ask itself.
-        if !state.policy.senders_are_alike() {
-            self.work.notify_all();
+        if state.policy.senders_are_alike() {
+            // The one that answers will ask itself.
+            self.room.notify_all();
+            self.settled.notify_all();
+        } else {
+            self.wake_all();
         }
-        self.room.notify_all();
-        self.settled.notify_all();
     }
 
     /// Wakes one of those who wait for work, or all if each has something to look for: more than one

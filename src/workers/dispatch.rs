@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use logwheel_core::{Batch, Draft, Event, Value};
+use logwheel_core::{Batch, Event, PayloadDraft, Value};
 use logwheel_stages::Column;
 
 use super::WorkerCounts;
@@ -44,7 +44,7 @@ const STAGED_BYTES: usize = 512 << 10;
 impl Lines {
     /// Begins the line of an event: to be finished, and [described](Self::describe).
     #[inline]
-    pub(super) fn draft(&mut self, plan: &Plan) -> Draft<'_> {
+    pub(super) fn draft(&mut self, plan: &Plan) -> PayloadDraft<'_> {
         if self.batch.is_empty() && self.batch.columns().len() != plan.columns.len() {
             self.batch = Batch::with_columns(Arc::clone(&plan.columns));
         }
@@ -72,7 +72,7 @@ impl Lines {
         &mut self,
         others: &Lines,
         index: usize,
-        process: impl FnOnce(&mut Draft<'_>) -> Result<(), E>,
+        process: impl FnOnce(&mut PayloadDraft<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut draft = self.batch.draft();
         draft.set(others.batch.get(index).map_or(&[], |entry| entry.payload));

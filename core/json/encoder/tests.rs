@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::{TestEvent, line_of};
 use crate::wire::encode_named;
 use crate::{Callsite, EncodedFields, EventBuffers, Level, Record, Shape, TraceContext, Value};
 
@@ -228,21 +229,9 @@ fn any_change() -> impl Strategy<Value = Change> {
 
 /// The line of an event that went through these changes.
 fn changed(envelope: Envelope, changes: &[Change], ahead: bool) -> String {
-    let mut arguments = Vec::new();
-    Value::Str("m").encode(&mut arguments);
-    encode_named("a", &Value::U64(1), &mut arguments);
-    encode_named("b", &Value::Str("x"), &mut arguments);
-    let record = Record {
-        timestamp: 1,
-        level: Level::INFO,
-        callsite: None,
-        trace: None,
-        shape: Shape { inline_message: true, named_arguments: true, truncated: false },
-        context: &[],
-        arguments: &arguments,
-    };
+    let original = TestEvent::new().message("m").field("a", 1u64).field("b", "x");
     let mut buffers = EventBuffers::default();
-    let mut event = Event::open(record, &mut buffers);
+    let mut event = original.open(&mut buffers);
     for change in changes {
         match change {
             Change::Replace(index) => event.replace(*index, Value::Str("***")),
@@ -263,9 +252,7 @@ fn changed(envelope: Envelope, changes: &[Change], ahead: bool) -> String {
             }
         }
     }
-    let mut out = Vec::new();
-    JsonEncoder::new(envelope).encode(&event, None, &mut out);
-    String::from_utf8(out).unwrap()
+    line_of(&event, envelope)
 }
 
 /// Every kind of value, with texts that hold all that needs care.

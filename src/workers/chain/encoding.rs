@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use logwheel_core::{Draft, Enricher, Enrichment, Envelope, Event, Identity, JsonEncoder, Redactor};
+use logwheel_core::{Enricher, Enrichment, Envelope, Event, Identity, JsonEncoder, PayloadDraft, Redactor};
 
 use super::RedactFailure;
 use super::failure::{Failure, Reporter};
@@ -32,7 +32,7 @@ impl Encoding {
         &mut self,
         event: &mut Event<'_>,
         mut number: impl FnMut() -> Option<Identity>,
-        line: &mut Draft<'_>,
+        line: &mut PayloadDraft<'_>,
     ) -> Result<(), &'static str> {
         let mut position = 0;
         loop {
@@ -50,7 +50,7 @@ impl Encoding {
         event: &mut Event<'_>,
         position: &mut usize,
         number: &mut impl FnMut() -> Option<Identity>,
-        line: &mut Draft<'_>,
+        line: &mut PayloadDraft<'_>,
     ) -> Result<(), &'static str> {
         while let Some(enricher) = self.enrichers.get_mut(*position) {
             // Dropped without a commit, after an error or a panic, it takes back what it added.
@@ -70,7 +70,6 @@ impl Encoding {
             }
             *position += 1;
         }
-        line.clear();
         let number = number();
         line.extend(|line| self.encoder.encode(event, number, line));
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use logwheel_core::{Draft, Processed, Processor, StageError};
+use logwheel_core::{PayloadDraft, Processed, Processor, StageError};
 
 use super::ProcessFailure;
 use super::failure::{Failure, Reporter};
@@ -34,7 +34,7 @@ impl Processing {
     /// Processors are user code. `position` counts them off, so that after a panic in one the line
     /// goes on behind it.
     #[inline]
-    pub(in crate::workers) fn process(&mut self, line: &mut Draft<'_>) -> Result<(), &'static str> {
+    pub(in crate::workers) fn process(&mut self, line: &mut PayloadDraft<'_>) -> Result<(), &'static str> {
         let mut position = 0;
         while position < self.processors.len() {
             let done = catch_unwind(AssertUnwindSafe(|| self.advance(line, &mut position)));
@@ -47,7 +47,7 @@ impl Processing {
         Ok(())
     }
 
-    fn advance(&mut self, line: &mut Draft<'_>, position: &mut usize) -> Result<(), &'static str> {
+    fn advance(&mut self, line: &mut PayloadDraft<'_>, position: &mut usize) -> Result<(), &'static str> {
         while let Some((processor, _)) = self.processors.get_mut(*position) {
             self.processed.clear();
             match processor.with(|processor| processor.process(line.as_bytes(), &mut self.processed)) {

@@ -402,29 +402,39 @@ const NAMES: [&str; 12] = [
     "É",
 ];
 
-/// The masked names, where the fields come with their names, from a call site, or from an enricher.
-fn masked_names(mask: &FieldMask, names: &[&'static str], from: usize) -> Vec<String> {
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Origin {
+    /// The event brings them.
+    Event,
+    Callsite,
+    Enricher,
+}
+
+/// The masked names, where the names of fields come from there.
+fn masked_names(mask: &FieldMask, names: &[&'static str], from: Origin) -> Vec<String> {
     use logwheel_core::{Callsite, EncodedFields, Enrichment, Event, EventBuffers, Record, Shape};
     let site: &'static Callsite =
         Box::leak(Box::new(Callsite::new("m", "m", "f", 1, Box::leak(names.to_vec().into_boxed_slice()))));
     let mut arguments = Vec::new();
     match from {
-        0 => names.iter().for_each(|name| logwheel_core::wire::encode_named(name, &Value::U64(1), &mut arguments)),
-        1 => names.iter().for_each(|_| Value::U64(1).encode(&mut arguments)),
-        _ => {}
+        Origin::Event => {
+            names.iter().for_each(|name| logwheel_core::wire::encode_named(name, &Value::U64(1), &mut arguments))
+        }
+        Origin::Callsite => names.iter().for_each(|_| Value::U64(1).encode(&mut arguments)),
+        Origin::Enricher => {}
     }
     let record = Record {
         timestamp: 1,
         level: Level::INFO,
-        callsite: (from == 1).then_some(site),
+        callsite: (from == Origin::Callsite).then_some(site),
         trace: None,
-        shape: Shape { named_arguments: from == 0, ..Shape::default() },
+        shape: Shape { named_arguments: from == Origin::Event, ..Shape::default() },
         context: &[],
         arguments: &arguments,
     };
     let mut buffers = EventBuffers::default();
     let mut event = Event::open(record, &mut buffers);
-    if from == 2 {
+    if from == Origin::Enricher {
         let mut fields = EncodedFields::new();
         names.iter().for_each(|name| fields.push(name, 1u8));
         let mut enrichment = Enrichment::new(&mut event);
@@ -442,9 +452,10 @@ fn it_does_not_matter_where_a_name_comes_from() {
     for paths in [&["token"][..], &["**.token"], &["card.number"], &["*.number"], &["strasse", "é"], &["card"]] {
         for case_insensitive in [false, true] {
             let mask = FieldMask::new(paths).unwrap().case_insensitive(case_insensitive);
-            let named = masked_names(&mask, &NAMES, 0);
-            assert_eq!(masked_names(&mask, &NAMES, 1), named, "{paths:?} {case_insensitive}");
-            assert_eq!(masked_names(&mask, &NAMES, 2), named, "{paths:?} {case_insensitive}");
+            let named = masked_names(&mask, &NAMES, Origin::Event);
+            for from in [Origin::Callsite, Origin::Enricher] {
+                assert_eq!(masked_names(&mask, &NAMES, from), named, "{paths:?} {case_insensitive} {from:?}");
+            }
             if paths == ["token"] && case_insensitive {
                 assert_eq!(named, ["token", "Token", "TO\u{212a}EN", "to\u{212a}en"]);
             }
