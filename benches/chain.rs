@@ -10,7 +10,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use logwheel::wire::encode_named;
 use logwheel::{
     Enricher, Enrichment, Envelope, Event, EventBuffers, FieldMask, Filter, Host, Identity, JsonEncoder, Level,
-    LevelFilter, Processed, Processor, Record, Redactor, Shape, SizeGuard, StaticFields, Value, Verdict, filters,
+    LevelFilter, LineBuffer, Processed, Processor, Record, Redactor, Shape, SizeGuard, StaticFields, Value, Verdict,
+    filters,
 };
 
 /// The stages as a worker has them: behind pointers, of no known type.
@@ -20,7 +21,7 @@ struct Chain {
     redactors: Vec<Box<dyn Redactor>>,
     processors: Vec<Box<dyn Processor>>,
     encoder: JsonEncoder,
-    line: Vec<u8>,
+    line: LineBuffer,
     out: Vec<u8>,
     number: u64,
 }
@@ -33,7 +34,7 @@ impl Chain {
             redactors: Vec::new(),
             processors: Vec::new(),
             encoder: JsonEncoder::new(envelope),
-            line: Vec::new(),
+            line: LineBuffer::new(),
             out: Vec::new(),
             number: 0,
         }
@@ -77,7 +78,10 @@ impl Chain {
         for processor in &mut self.processors {
             self.out.clear();
             match processor.process(&self.line, &mut self.out).expect("these processors never fail") {
-                Processed::Replaced => std::mem::swap(&mut self.line, &mut self.out),
+                Processed::Replaced => {
+                    self.line.clear();
+                    self.line.extend_from_slice(&self.out);
+                }
                 Processed::Unchanged => {}
                 _ => return None,
             }

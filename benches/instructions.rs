@@ -25,8 +25,8 @@ use std::time::Duration;
 use logwheel::wire::encode_named;
 use logwheel::{
     Engine, EngineBuilder, Envelope, Event, EventBuffers, FieldMask, Host, JsonEncoder, Lanes, Level, LevelFilter,
-    Logger, NullSink, OnFull, Overflow, Record, Shape, SinkOptions, SizeGuard, StaticFields, Topology, Value, debug,
-    filters, info,
+    LineBuffer, Logger, NullSink, OnFull, Overflow, Record, Shape, SinkOptions, SizeGuard, StaticFields, Topology,
+    Value, debug, filters, info,
 };
 use measure::events::{AGENT, eight_fields, three_fields};
 
@@ -156,7 +156,8 @@ fn encoding() {
         encode_named(name, &value, &mut arguments);
     }
     for (name, envelope) in [("flat", Envelope::Flat), ("v1_1", Envelope::V1_1)] {
-        let (mut encoder, mut buffers, mut line) = (JsonEncoder::new(envelope), EventBuffers::default(), Vec::new());
+        let (mut encoder, mut buffers, mut line) =
+            (JsonEncoder::new(envelope), EventBuffers::default(), LineBuffer::new());
         let mut encode = |n: u64| {
             let record = Record {
                 timestamp: 1_700_000_000_000_000_000 + n * 1_000,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Level;
+use crate::{Event, Identity, JsonEncoder, Level, LineBuffer};
 
 /// Finished payloads, in order, each one line of JSON.
 ///
@@ -13,7 +13,7 @@ use crate::Level;
 /// *columns*: what a sink makes labels or metadata of without reading JSON.
 #[derive(Debug, Default, Clone)]
 pub struct Batch {
-    bytes: Vec<u8>,
+    bytes: LineBuffer,
     entries: Vec<EntryMeta>,
     columns: Option<Arc<[String]>>,
     /// For each entry a cell for each column.
@@ -284,9 +284,10 @@ impl PayloadDraft<'_> {
         self.batch.bytes.extend_from_slice(payload);
     }
 
-    /// Writes what `write` appends, which must be all that it does.
-    pub fn extend(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.batch.bytes);
+    /// Appends the event as JSON.
+    #[inline]
+    pub fn encode(&mut self, encoder: &mut JsonEncoder, event: &Event<'_>, identity: Option<Identity>) {
+        encoder.encode(event, identity, &mut self.batch.bytes);
     }
 
     /// Makes it the last entry of the batch, with empty cells.

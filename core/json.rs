@@ -3,6 +3,7 @@
 mod digits;
 mod encoder;
 mod envelope;
+mod opening;
 mod pieces;
 mod text;
 mod time;
@@ -13,4 +14,4 @@ pub(crate) use envelope::is_of_context;
 pub use envelope::{Envelope, Identity};
 pub use text::JsonText;
 pub use value::EncodeCounts;
-pub(crate) use value::write_member;
+pub(crate) use value::member;

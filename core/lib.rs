@@ -12,6 +12,7 @@ mod event;
 mod health;
 mod json;
 mod level;
+mod line_buffer;
 mod secret;
 mod sink;
 mod stage;
@@ -30,6 +31,7 @@ pub use event::{EncodedFields, Enrichment, Event, EventBuffers, Field, HeldEvent
 pub use health::Health;
 pub use json::{EncodeCounts, Envelope, Identity, JsonEncoder, JsonText};
 pub use level::{Level, LevelError, UnknownLevel};
+pub use line_buffer::LineBuffer;
 pub use secret::Secret;
 pub use sink::{BatchLimits, Delivered, DeliveryError, Refused, Sink, SinkError};
 pub use stage::{Enricher, Filter, Named, Processed, Processor, Redactor, StageError, Verdict, named};

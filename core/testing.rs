@@ -45,8 +45,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::wire::MAX_NAME;
 use crate::{
-    Batch, Callsite, EncodedFields, Envelope, Event, EventBuffers, JsonEncoder, Level, RawJson, Record, Shape, ToValue,
-    TraceContext, Value,
+    Batch, Callsite, EncodedFields, Envelope, Event, EventBuffers, JsonEncoder, Level, LineBuffer, RawJson, Record,
+    Shape, ToValue, TraceContext, Value,
 };
 
 /// An event as a caller would have written it, to be opened as an [`Event`] as often as needed.
@@ -191,9 +191,9 @@ impl Default for TestEvent {
 /// The line of JSON that an event becomes as it is now.
 #[must_use]
 pub fn line_of(event: &Event<'_>, envelope: Envelope) -> String {
-    let mut line = Vec::new();
+    let mut line = LineBuffer::new();
     JsonEncoder::new(envelope).encode(event, None, &mut line);
-    String::from_utf8(line).expect("lines are UTF-8")
+    String::from_utf8(line.to_vec()).expect("lines are UTF-8")
 }
 
 /// What is secret in a [`sensitive_event`]: none of these may be left behind a redactor that knows

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use super::entries::{FieldEntry, Source, Span};
 use super::names::{self, TagSet};
 use super::{Event, Layer};
-use crate::json::{is_of_context, write_member};
+use crate::json::{is_of_context, member};
 use crate::value::write_error_chain;
 use crate::wire::{Reader, encode_named};
 use crate::{ToValue, Value};
@@ -180,9 +180,9 @@ impl EncodedFields {
             if !self.members.is_empty() {
                 self.members.push(b',');
             }
-            let start = self.members.len() as u32;
-            write_member(name, value, &mut self.members);
-            field.member = Span { at: start, len: self.members.len() as u32 - start };
+            let member = member(name, value);
+            field.member = Span { at: self.members.len() as u32, len: member.len() as u32 };
+            self.members.extend_from_slice(&member);
             self.are_together &= field.member.len > 0 && !is_of_context(name);
         }
     }

@@ -1,20 +1,23 @@
 //! Events as lines, in the two envelopes.
 
 use super::envelope::{Envelope, Identity, is_of_context, is_of_trace, is_reserved, unreserved};
-use super::pieces::{Head, Keys, LoggerText, SeqText, Template, Templates};
+use super::opening::Opening;
+use super::pieces::{Keys, SeqText, SiteKeys, Template, Templates};
 use super::text::{push_escaped, push_string};
+use super::time::SecondText;
 use super::value::EncodeCounts;
 use crate::event::{Part, RawField};
-use crate::{Event, Layer};
+use crate::{Event, Layer, LineBuffer};
 
 /// Turns events into lines of JSON; one per worker.
 #[derive(Debug)]
 pub struct JsonEncoder {
     envelope: Envelope,
     templates: Templates,
+    /// Of events whose message is their own.
+    opening: Opening,
+    seconds: SecondText,
     keys: Keys,
-    head: Head,
-    logger: LoggerText,
     seq: SeqText,
     sections: Sections,
     counts: EncodeCounts,
@@ -23,8 +26,8 @@ pub struct JsonEncoder {
 /// Members of a `v1_1` line that wait for those of the section before.
 #[derive(Debug, Default)]
 struct Sections {
-    diagnostics: Vec<u8>,
-    data: Vec<u8>,
+    diagnostics: LineBuffer,
+    data: LineBuffer,
 }
 
 impl Default for JsonEncoder {
@@ -40,9 +43,9 @@ impl JsonEncoder {
         Self {
             envelope,
             templates: Templates::default(),
-            keys: Keys::default(),
-            head: Head::new(envelope),
-            logger: LoggerText::default(),
+            opening: Opening::new(envelope, b""),
+            seconds: SecondText::default(),
+            keys: Keys::new(envelope),
             seq: SeqText::default(),
             sections: Sections::default(),
             counts: EncodeCounts::default(),
@@ -59,50 +62,62 @@ impl JsonEncoder {
     pub fn trim(&mut self, bytes: usize) {
         for section in [&mut self.sections.diagnostics, &mut self.sections.data] {
             if section.capacity() > bytes {
-                *section = Vec::new();
+                *section = LineBuffer::new();
             }
         }
     }
 
     /// Appends the event to `out` as one line of JSON without its newline.
-    pub fn encode(&mut self, event: &Event<'_>, identity: Option<Identity>, out: &mut Vec<u8>) {
-        let Self { envelope, templates, keys, head, logger, seq, sections, counts } = self;
-        let template = templates.of(event, *envelope);
-        let mut line = Line { event, template, keys, seq, identity, counts, out };
-        head.push(event.timestamp(), event.level(), line.out);
+    pub fn encode(&mut self, event: &Event<'_>, identity: Option<Identity>, out: &mut LineBuffer) {
+        let Self { envelope, templates, opening, seconds, keys, seq, sections, counts } = self;
+        let (opening, site, has_message) = match templates.of(event, *envelope) {
+            Some(Template { opening, keys }) if event.message_is_static() => (opening, Some(&*keys), true),
+            Some(Template { keys, .. }) => (opening, Some(&*keys), false),
+            None => (opening, None, false),
+        };
+        opening.push(event, seconds, out);
+        let mut line = Line { event, site, keys, seq, identity, counts, out };
+        if !has_message {
+            line.message();
+        }
         match envelope {
-            Envelope::Flat => line.flat(logger),
-            Envelope::V1_1 => line.v1_1(logger, sections),
+            Envelope::Flat => line.flat(),
+            Envelope::V1_1 => line.v1_1(opening.logger_text(), sections),
         }
     }
 }
 
-/// One line that is being written.
+/// One line that is being written; its message is.
 struct Line<'l, 'a> {
     event: &'l Event<'a>,
-    template: Option<&'l Template>,
+    site: Option<&'l SiteKeys>,
     keys: &'l mut Keys,
     seq: &'l mut SeqText,
     identity: Option<Identity>,
     counts: &'l mut EncodeCounts,
-    out: &'l mut Vec<u8>,
+    out: &'l mut LineBuffer,
 }
 
 impl Line<'_, '_> {
-    #[inline]
-    fn flat(&mut self, logger: &mut LoggerText) {
-        logger.push(self.event.unchecked_logger(), self.out);
-        self.message();
+    #[inline(always)]
+    fn flat(&mut self) {
         if self.event.trace().is_some() {
             self.out.push(b',');
             push_trace(self.event, self.out);
         }
         for part in self.event.parts() {
-            self.out.push(b',');
             match part {
-                Part::Members(members) => self.out.extend_from_slice(members),
+                Part::Members(members) => {
+                    self.out.push(b',');
+                    self.out.extend_from_slice(members);
+                }
                 Part::Field(field) => {
-                    push_member(self.event, self.template, self.keys, &field, true, self.counts, self.out);
+                    if let Some(member) = field.member() {
+                        self.out.push(b',');
+                        self.out.extend_from_slice(member);
+                    } else {
+                        push_member(self.event, self.site, self.keys, &field, Envelope::Flat, self.counts, self.out);
+                    }
                 }
             }
         }
@@ -111,13 +126,12 @@ impl Line<'_, '_> {
     }
 
     #[inline]
-    fn v1_1(&mut self, logger: &mut LoggerText, sections: &mut Sections) {
+    fn v1_1(&mut self, logger: &[u8], sections: &mut Sections) {
         let has_trace = self.event.trace().is_some();
         let Sections { diagnostics, data } = sections;
         diagnostics.clear();
         data.clear();
-        self.message();
-        self.out.extend_from_slice(b",\"context\":{");
+        self.out.put(*b",\"context\":{");
         push_trace(self.event, self.out);
         let mut context_is_empty = !has_trace;
         for part in self.event.parts() {
@@ -141,30 +155,31 @@ impl Line<'_, '_> {
             if !is_first && !section.is_empty() {
                 section.push(b',');
             }
-            push_member(self.event, self.template, self.keys, &field, false, self.counts, section);
+            match field.member() {
+                Some(member) => section.extend_from_slice(member),
+                None => push_member(self.event, self.site, self.keys, &field, Envelope::V1_1, self.counts, section),
+            }
         }
-        self.out.extend_from_slice(b"},\"diagnostics\":{");
+        self.out.put(*b"},\"diagnostics\":{");
         let no_marks = self.marks(false);
         if !no_marks && !diagnostics.is_empty() {
             self.out.push(b',');
         }
         self.out.extend_from_slice(diagnostics);
-        self.out.extend_from_slice(b"},\"data\":{");
+        self.out.put(*b"},\"data\":{");
         self.out.extend_from_slice(data);
         self.out.push(b'}');
-        logger.push(self.event.unchecked_logger(), self.out);
-        self.out.extend_from_slice(b"}}");
+        self.out.extend_from_slice(logger);
+        self.out.put(*b"}}");
     }
 
-    #[inline]
+    /// The message, if the opening has none.
+    #[inline(never)]
     fn message(&mut self) {
-        self.out.extend_from_slice(b",\"message\":");
-        match self.template {
-            Some(template) if self.event.message_is_static() => self.out.extend_from_slice(&template.message),
-            _ => match self.event.raw_message() {
-                Some(wire) => self.counts.push_wire(wire, self.out),
-                None => drop(push_string(self.out, self.event.message().as_bytes())),
-            },
+        self.out.put(*b",\"message\":");
+        match self.event.raw_message() {
+            Some(wire) => self.counts.push_wire(wire, self.out),
+            None => drop(push_string(self.out, self.event.message().as_bytes())),
         }
     }
 
@@ -173,7 +188,7 @@ impl Line<'_, '_> {
     #[inline]
     fn marks(&mut self, comma: bool) -> bool {
         let mut first = !comma;
-        let mut separate = |out: &mut Vec<u8>| {
+        let mut separate = |out: &mut LineBuffer| {
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
@@ -196,25 +211,22 @@ impl Line<'_, '_> {
     }
 }
 
-/// `"name":value`; in a flat line the name must not be one of the line's own.
-#[inline]
+/// `"name":value`, in a flat line behind a comma; and there the name must not be one of the line's own.
+#[inline(always)]
 fn push_member(
     event: &Event<'_>,
-    template: Option<&Template>,
+    site: Option<&SiteKeys>,
     keys: &mut Keys,
     field: &RawField<'_, '_>,
-    flat: bool,
+    envelope: Envelope,
     counts: &mut EncodeCounts,
-    out: &mut Vec<u8>,
+    out: &mut LineBuffer,
 ) {
-    if let Some(member) = field.member() {
-        return out.extend_from_slice(member);
-    }
-    match field.at_callsite().and_then(|index| template?.key(index)) {
+    match field.at_callsite().and_then(|index| site?.get(index)) {
         Some(key) => key.push(out),
         None => {
             if !keys.push(field.tag(), field.name(), out) {
-                push_key(event, field.name(), flat, out);
+                push_key(event, field.name(), envelope, out);
             }
         }
     }
@@ -223,22 +235,25 @@ fn push_member(
 
 /// A name that is to be looked at in each event.
 #[inline(never)]
-fn push_key(event: &Event<'_>, name: &[u8], flat: bool, out: &mut Vec<u8>) {
+fn push_key(event: &Event<'_>, name: &[u8], envelope: Envelope, out: &mut LineBuffer) {
+    if envelope == Envelope::Flat {
+        out.push(b',');
+    }
     out.push(b'"');
-    if flat && is_reserved(name, event) {
+    if envelope == Envelope::Flat && is_reserved(name, event) {
         push_escaped(out, unreserved(name, event).as_bytes());
     } else {
         push_escaped(out, name);
     }
-    out.extend_from_slice(b"\":");
+    out.put(*b"\":");
 }
 
 /// `"trace_id":"…","span_id":"…"`; nothing without a trace.
-fn push_trace(event: &Event<'_>, out: &mut Vec<u8>) {
+fn push_trace(event: &Event<'_>, out: &mut LineBuffer) {
     let Some(trace) = event.trace() else { return };
-    let hex = |out: &mut Vec<u8>, bytes: &[u8]| {
+    let hex = |out: &mut LineBuffer, bytes: &[u8]| {
         let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
-        out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+        bytes.iter().for_each(|byte| out.put([digit(byte >> 4), digit(byte & 15)]));
     };
     out.extend_from_slice(b"\"trace_id\":\"");
     hex(out, &trace.trace_id);

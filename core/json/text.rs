@@ -1,12 +1,14 @@
 //! JSON strings: escaping and what is not UTF-8.
 
+use crate::LineBuffer;
+
 /// A text that displays as a JSON string with its quotes.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonText<'a>(pub &'a str);
 
 impl std::fmt::Display for JsonText<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut out = Vec::with_capacity(self.0.len() + 2);
+        let mut out = LineBuffer::new();
         push_string(&mut out, self.0.as_bytes());
         f.write_str(&String::from_utf8_lossy(&out))
     }
@@ -15,36 +17,22 @@ impl std::fmt::Display for JsonText<'_> {
 /// Appends a text as a JSON string with its quotes. Everything below U+0020, the quote and the
 /// backslash are escaped, all else stays as it is; what is not UTF-8 becomes U+FFFD. Says how
 /// often that was.
-pub fn push_string(out: &mut Vec<u8>, text: &[u8]) -> u64 {
+pub fn push_string(out: &mut LineBuffer, text: &[u8]) -> u64 {
     out.push(b'"');
     let replaced = push_escaped(out, text);
     out.push(b'"');
     replaced
 }
 
-/// As [`push_string`], for the first `len` bytes of what is there: so that a short text, which mostly needs no
-/// escaping, can be copied as a block.
-#[inline]
-pub(super) fn push_string_of(out: &mut Vec<u8>, bytes: &[u8], len: usize) -> u64 {
-    let text = bytes.get(..len).unwrap_or_default();
-    match bytes.first_chunk::<BLOCK>() {
-        Some(block) if len <= BLOCK && plain_prefix(text) == len => {
-            out.push(b'"');
-            let end = out.len() + len;
-            out.extend_from_slice(block);
-            out.truncate(end);
-            out.push(b'"');
-            0
-        }
-        _ => push_string(out, text),
-    }
+/// As [`push_string`], for a text that is mostly short and needs no escaping: such a one is looked at and copied at
+/// once.
+#[inline(always)]
+pub(super) fn push_mostly_plain(out: &mut LineBuffer, text: &[u8]) -> u64 {
+    if out.put_short_quoted(text, |word| special_bits(word) == 0) { 0 } else { push_string(out, text) }
 }
 
-/// So much is copied at once.
-const BLOCK: usize = 32;
-
 /// As [`push_string`], without the quotes.
-pub fn push_escaped(out: &mut Vec<u8>, text: &[u8]) -> u64 {
+pub fn push_escaped(out: &mut LineBuffer, text: &[u8]) -> u64 {
     let mut rest = text;
     loop {
         let plain = plain_prefix(rest);
@@ -60,7 +48,7 @@ pub fn push_escaped(out: &mut Vec<u8>, text: &[u8]) -> u64 {
 
 /// As [`push_escaped`], for a text that is not all ASCII: the standard library finds what is not
 /// UTF-8.
-fn push_beyond_ascii(out: &mut Vec<u8>, text: &[u8]) -> u64 {
+fn push_beyond_ascii(out: &mut LineBuffer, text: &[u8]) -> u64 {
     if let Ok(text) = std::str::from_utf8(text) {
         push_valid(out, text);
         return 0;
@@ -76,7 +64,7 @@ fn push_beyond_ascii(out: &mut Vec<u8>, text: &[u8]) -> u64 {
     replaced
 }
 
-fn push_valid(out: &mut Vec<u8>, text: &str) {
+fn push_valid(out: &mut LineBuffer, text: &str) {
     let mut rest = text.as_bytes();
     loop {
         let blocks = blocks_without(rest, escape_bits);
@@ -91,7 +79,7 @@ fn push_valid(out: &mut Vec<u8>, text: &str) {
 }
 
 #[cold]
-fn push_escape(out: &mut Vec<u8>, byte: u8) {
+fn push_escape(out: &mut LineBuffer, byte: u8) {
     match byte {
         b'"' => out.extend_from_slice(b"\\\""),
         b'\\' => out.extend_from_slice(b"\\\\"),
@@ -172,6 +160,26 @@ fn plain_prefix(bytes: &[u8]) -> usize {
     rest + bytes[rest..].iter().position(|byte| is_special(*byte) || !byte.is_ascii()).unwrap_or(bytes.len() - rest)
 }
 
+/// Whether both are the same, without a call for most.
+#[inline(always)]
+pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
+    // The first and the last eight bytes, which may overlap, or four.
+    if let (5..=16, true) = (one.len(), one.len() == other.len()) {
+        if let (Some(a), Some(b)) = (both_ends::<8>(one), both_ends::<8>(other)) {
+            return a == b;
+        }
+        if let (Some(a), Some(b)) = (both_ends::<4>(one), both_ends::<4>(other)) {
+            return a == b;
+        }
+    }
+    one == other
+}
+
+#[inline(always)]
+fn both_ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+    Some((bytes.first_chunk()?, bytes.last_chunk()?))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -181,7 +189,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_back_by_a_json_parser(text in "(?s)[a-zé]{0,40}.{0,64}") {
-            let mut out = Vec::new();
+            let mut out = LineBuffer::new();
             push_string(&mut out, text.as_bytes());
             prop_assert!(out.iter().all(|byte| *byte >= 0x20), "no raw control character");
             let back: String = serde_json::from_slice(&out).unwrap();
@@ -190,7 +198,7 @@ mod tests {
 
         #[test]
         fn any_bytes_become_the_same_text_as_the_standard_library_makes(bytes in any::<Vec<u8>>()) {
-            let mut out = Vec::new();
+            let mut out = LineBuffer::new();
             let replaced = push_string(&mut out, &bytes);
             let back: String = serde_json::from_slice(&out).unwrap();
             prop_assert_eq!(&back, &String::from_utf8_lossy(&bytes));
@@ -198,11 +206,11 @@ mod tests {
         }
 
         #[test]
-        fn a_text_is_the_same_whatever_is_behind_it(text in "(?s).{0,40}", behind in "(?s).{0,40}") {
-            let (mut block, mut whole) = (vec![b'x'], vec![b'x']);
-            let replaced = push_string_of(&mut block, format!("{text}{behind}").as_bytes(), text.len());
+        fn a_short_text_is_as_any_other(text in "(?s)[ -~]{0,34}|.{0,40}") {
+            let (mut short, mut whole) = (LineBuffer::new(), LineBuffer::new());
+            let replaced = push_mostly_plain(&mut short, text.as_bytes());
             prop_assert_eq!(replaced, push_string(&mut whole, text.as_bytes()));
-            prop_assert_eq!(block, whole);
+            prop_assert_eq!(&*short, &*whole);
         }
 
         #[test]
@@ -212,6 +220,17 @@ mod tests {
             bytes.splice(..0, std::iter::repeat_n(b'x', before));
             let slow = bytes.iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\' || *b >= 0x80).unwrap_or(bytes.len());
             prop_assert_eq!(plain_prefix(&bytes), slow);
+        }
+
+        #[test]
+        fn what_is_the_same_is_found_to_be(one in "[ab]{0,20}", other in "[ab]{0,20}", at in 0usize..20) {
+            prop_assert_eq!(same(one.as_bytes(), other.as_bytes()), one == other);
+            let mut changed = one.clone().into_bytes();
+            prop_assert!(same(one.as_bytes(), &changed));
+            if let Some(byte) = changed.get_mut(at) {
+                *byte = b'c';
+                prop_assert!(!same(one.as_bytes(), &changed));
+            }
         }
     }
 }

@@ -4,9 +4,9 @@ use serde_json::value::RawValue;
 
 use super::digits::eight_digits;
 use super::envelope::may_be_reserved;
-use super::text::{push_string, push_string_of};
-use crate::Value;
+use super::text::{push_mostly_plain, push_string};
 use crate::wire::{Reader, tag};
+use crate::{LineBuffer, Value};
 
 /// How often the encoder had to change a value to keep the line valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,31 +22,31 @@ pub struct EncodeCounts {
 
 impl EncodeCounts {
     /// Appends the value that begins `wire`; the usual kinds without taking them apart first.
-    #[inline]
-    pub(super) fn push_wire(&mut self, wire: &[u8], out: &mut Vec<u8>) {
-        let Some((tag, rest)) = wire.split_first() else { return out.extend_from_slice(b"null") };
+    #[inline(always)]
+    pub(super) fn push_wire(&mut self, wire: &[u8], out: &mut LineBuffer) {
+        let Some((tag, rest)) = wire.split_first() else { return out.put(*b"null") };
         match (*tag, rest.first_chunk()) {
             (tag::U64, Some(word)) => push_number(out, u64::from_le_bytes(*word)),
             (tag::I64, Some(word)) => push_integer(out, i64::from_le_bytes(*word)),
             (tag::F64, Some(word)) => self.push_float(out, f64::from_le_bytes(*word), f64::is_finite),
-            (tag::TRUE, _) => out.extend_from_slice(b"true"),
-            (tag::FALSE, _) => out.extend_from_slice(b"false"),
+            (tag::TRUE, _) => out.put(*b"true"),
+            (tag::FALSE, _) => out.put(*b"false"),
             (tag::SHORT_STR, _) => {
                 let (len, text) = rest.split_first().unwrap_or((&0, &[]));
-                self.invalid_utf8 += push_string_of(out, text, usize::from(*len));
+                self.invalid_utf8 += push_mostly_plain(out, text.get(..usize::from(*len)).unwrap_or_default());
             }
             _ => self.push_unusual(wire, out),
         }
     }
 
     #[inline(never)]
-    fn push_unusual(&mut self, wire: &[u8], out: &mut Vec<u8>) {
+    fn push_unusual(&mut self, wire: &[u8], out: &mut LineBuffer) {
         let value = Reader::new(wire).unchecked_value().map_or(Value::Null, |(_, value)| value);
         self.push(value, out);
     }
 
     /// Appends a value. Texts that were not checked come as [`Value::Bytes`].
-    pub(super) fn push(&mut self, value: Value<'_>, out: &mut Vec<u8>) {
+    pub(super) fn push(&mut self, value: Value<'_>, out: &mut LineBuffer) {
         match value {
             Value::Null => out.extend_from_slice(b"null"),
             Value::Bool(true) => out.extend_from_slice(b"true"),
@@ -64,7 +64,7 @@ impl EncodeCounts {
             Value::Json(text) => self.push_json(text, out),
             Value::Cut { kept, original_len } => {
                 self.invalid_utf8 += push_string(out, kept);
-                out.pop();
+                out.truncate(out.len() - 1);
                 out.extend_from_slice(b"...[truncated, ");
                 push_integer(out, original_len);
                 out.extend_from_slice(b" bytes]\"");
@@ -75,19 +75,23 @@ impl EncodeCounts {
     }
 
     #[inline]
-    fn push_float<F: zmij::Float + Copy>(&mut self, out: &mut Vec<u8>, value: F, is_finite: impl Fn(F) -> bool) {
+    fn push_float<F: zmij::Float + Copy>(&mut self, out: &mut LineBuffer, value: F, is_finite: impl Fn(F) -> bool) {
         if is_finite(value) {
-            out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+            out.put_short(zmij::Buffer::new().format_finite(value).as_bytes());
         } else {
             self.non_finite += 1;
             out.extend_from_slice(b"null");
         }
     }
 
-    fn push_json(&mut self, text: &str, out: &mut Vec<u8>) {
+    fn push_json(&mut self, text: &str, out: &mut LineBuffer) {
         match serde_json::from_str::<&RawValue>(text) {
             // Line breaks can only stand between tokens here: inside a string they would be invalid.
-            Ok(json) => out.extend(json.get().bytes().map(|byte| if byte < 0x20 { b' ' } else { byte })),
+            Ok(json) => {
+                let start = out.len();
+                out.extend_from_slice(json.get().as_bytes());
+                out.written()[start..].iter_mut().for_each(|byte| *byte = if *byte < 0x20 { b' ' } else { *byte });
+            }
             Err(_) => {
                 self.invalid_json += 1;
                 push_string(out, text.as_bytes());
@@ -96,29 +100,29 @@ impl EncodeCounts {
     }
 }
 
-/// Appends `"name":value`, if that is what each event will have in either envelope; else nothing.
-pub(crate) fn write_member(name: &[u8], value: Value<'_>, out: &mut Vec<u8>) {
-    let start = out.len();
-    let mut changed = EncodeCounts::default();
+/// `"name":value`, if that is what each event will have in either envelope; else nothing.
+pub(crate) fn member(name: &[u8], value: Value<'_>) -> LineBuffer {
+    let (mut out, mut changed) = (LineBuffer::new(), EncodeCounts::default());
     if !may_be_reserved(name) {
-        push_string(out, name);
+        push_string(&mut out, name);
         out.push(b':');
-        changed.push(value, out);
+        changed.push(value, &mut out);
     }
     if changed != EncodeCounts::default() {
         // Is to be counted each time.
-        out.truncate(start);
+        out.clear();
     }
+    out
 }
 
 #[inline]
-pub(super) fn push_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+pub(super) fn push_integer(out: &mut LineBuffer, value: impl itoa::Integer) {
+    out.put_short(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// As [`push_integer`]: most numbers have at most eight digits, which are made together and copied as a block.
 #[inline]
-fn push_number(out: &mut Vec<u8>, value: u64) {
+fn push_number(out: &mut LineBuffer, value: u64) {
     if value >= 100_000_000 {
         return push_integer(out, value);
     }
@@ -126,12 +130,10 @@ fn push_number(out: &mut Vec<u8>, value: u64) {
     // The last one stays, also of 0.
     let zeros = (digits | (1 << 56)).trailing_zeros() / 8;
     let text = (digits | u64::from_ne_bytes([b'0'; 8])) >> (8 * zeros);
-    let end = out.len() + (8 - zeros) as usize;
-    out.extend_from_slice(&text.to_le_bytes());
-    out.truncate(end);
+    out.put_some_of(&text.to_le_bytes(), (8 - zeros) as usize);
 }
 
-fn push_duration(out: &mut Vec<u8>, duration: std::time::Duration) {
+fn push_duration(out: &mut LineBuffer, duration: std::time::Duration) {
     push_integer(out, duration.as_secs());
     let mut fraction = duration.subsec_nanos();
     if fraction > 0 {
@@ -154,9 +156,9 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_are_written_with_their_digits(value in prop_oneof![0u64..100, 0u64..200_000_000, any::<u64>()]) {
-            let mut out = vec![b'x'];
+            let mut out = LineBuffer::new();
             push_number(&mut out, value);
-            prop_assert_eq!(String::from_utf8(out).unwrap(), format!("x{value}"));
+            prop_assert_eq!(std::str::from_utf8(&out).unwrap(), value.to_string());
         }
     }
 }

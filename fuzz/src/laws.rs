@@ -20,15 +20,15 @@ pub use size_guard::size_guard;
 pub use spool::spool;
 pub use wire_reader::wire_reader;
 
-use logwheel_core::{Envelope, Event, Identity, JsonEncoder};
+use logwheel_core::{Envelope, Event, Identity, JsonEncoder, LineBuffer};
 use serde_json::value::RawValue;
 
 /// The event as a line in each envelope, checked to be one line of valid JSON.
 fn lines(event: &Event<'_>, identity: Option<Identity>) -> [String; 2] {
     [Envelope::Flat, Envelope::V1_1].map(|envelope| {
-        let mut line = Vec::new();
+        let mut line = LineBuffer::new();
         JsonEncoder::new(envelope).encode(event, identity, &mut line);
-        let line = String::from_utf8(line).expect("lines are UTF-8");
+        let line = String::from_utf8(line.to_vec()).expect("lines are UTF-8");
         assert!(line.bytes().all(|byte| byte >= 0x20), "a control character in {line:?}");
         assert!(line.starts_with('{'), "not an object: {line}");
         // Syntax only: a number may be wider than any type of ours.

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use logwheel_core::wire::encode_named;
 use logwheel_core::{
-    EncodedFields, Enrichment, Envelope, Event, EventBuffers, JsonEncoder, Level, RawJson, Record, Redactor, Shape,
-    Value,
+    EncodedFields, Enrichment, Envelope, Event, EventBuffers, JsonEncoder, Level, LineBuffer, RawJson, Record,
+    Redactor, Shape, Value,
 };
 use logwheel_stages::{FieldBlocker, FieldMask, PresetMask, RedactPreset, RegexMask, UrlCredentials};
 use proptest::prelude::*;
@@ -156,9 +156,9 @@ fn lines(layer: Layer, name: &str, value: Value<'_>) -> [String; 2] {
         redactors.iter_mut().for_each(|redactor| redactor.redact(&mut event).unwrap());
     });
     [Envelope::Flat, Envelope::V1_1].map(|envelope| {
-        let mut line = Vec::new();
+        let mut line = LineBuffer::new();
         JsonEncoder::new(envelope).encode(&event, None, &mut line);
-        String::from_utf8(line).expect("lines are UTF-8")
+        String::from_utf8(line.to_vec()).expect("lines are UTF-8")
     })
 }
 

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use std::path::Path;
 
 use logwheel_core::wire::encode_named;
-use logwheel_core::{Envelope, Event, EventBuffers, JsonEncoder, Level, Record, Redactor, Shape, Value};
+use logwheel_core::{Envelope, Event, EventBuffers, JsonEncoder, Level, LineBuffer, Record, Redactor, Shape, Value};
 use logwheel_stages::{FieldBlocker, FieldMask, PresetMask, RedactPreset, RegexMask, StringTruncate, UrlCredentials};
 use serde_json::value::RawValue;
 
@@ -49,9 +49,9 @@ fn redacted(redactors: &mut [Box<dyn Redactor>], message: &[u8], name: &str, val
     let mut event = Event::open(record, &mut buffers);
     redactors.iter_mut().for_each(|redactor| redactor.redact(&mut event).unwrap());
     [Envelope::Flat, Envelope::V1_1].map(|envelope| {
-        let mut line = Vec::new();
+        let mut line = LineBuffer::new();
         JsonEncoder::new(envelope).encode(&event, None, &mut line);
-        String::from_utf8(line).unwrap()
+        String::from_utf8(line.to_vec()).unwrap()
     })
 }
 

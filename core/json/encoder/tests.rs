@@ -28,9 +28,9 @@ fn line(
     };
     change(&mut record);
     let mut encoder = JsonEncoder::new(envelope);
-    let mut out = Vec::new();
+    let mut out = LineBuffer::new();
     encoder.encode(&Event::open(record, &mut EventBuffers::default()), None, &mut out);
-    (String::from_utf8(out).unwrap(), encoder.counts())
+    (String::from_utf8(out.to_vec()).unwrap(), encoder.counts())
 }
 
 fn flat(fields: &[(&str, Value<'_>)]) -> String {
@@ -124,11 +124,11 @@ fn the_v1_1_envelope_sorts_fields_into_their_objects() {
     let mut enrichment = crate::Enrichment::new(&mut event);
     enrichment.add("host", "h1");
     enrichment.commit();
-    let mut out = Vec::new();
+    let mut out = LineBuffer::new();
     let identity = Identity { epoch: 7, lane: 1, number: 42 };
     JsonEncoder::new(Envelope::V1_1).encode(&event, Some(identity), &mut out);
     assert_eq!(
-        String::from_utf8(out).unwrap(),
+        String::from_utf8(out.to_vec()).unwrap(),
         concat!(
             r#"{"schema_version":"1.1","log":{"timestamp":"1970-01-01T00:00:00.000000000Z","level":"ERROR","#,
             r#""message":"","context":{"request_id":"r-1"},"#,
@@ -192,10 +192,10 @@ fn templates_and_members_written_ahead_change_nothing() {
                     event.rename(0, "number");
                 }
                 let identity = Identity { epoch: 7, lane: number as u32, number: 42 };
-                let (mut out, before) = (Vec::new(), encoder.counts().non_finite);
+                let (mut out, before) = (LineBuffer::new(), encoder.counts().non_finite);
                 encoder.encode(&event, Some(identity), &mut out);
                 assert_eq!(encoder.counts().non_finite, before + 1);
-                String::from_utf8(out).unwrap()
+                String::from_utf8(out.to_vec()).unwrap()
             };
             let slow = line(&mut JsonEncoder::new(envelope), false, &added);
             assert!(serde_json::from_str::<serde_json::Value>(&slow).is_ok(), "{slow}");

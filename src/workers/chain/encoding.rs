@@ -71,7 +71,7 @@ impl Encoding {
             *position += 1;
         }
         let number = number();
-        line.extend(|line| self.encoder.encode(event, number, line));
+        line.encode(&mut self.encoder, event, number);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use logwheel_core::{Envelope, JsonEncoder, Level, Value};
+use logwheel_core::{Envelope, JsonEncoder, Level, LineBuffer, Value};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
@@ -459,7 +459,7 @@ fn real_nested_documents_fit_every_limit_in_both_envelopes() {
             for fields in [&fields[..], &status] {
                 with_event(Level::INFO, fields, |event| {
                     for envelope in [Envelope::Flat, Envelope::V1_1] {
-                        let mut line = Vec::new();
+                        let mut line = LineBuffer::new();
                         JsonEncoder::new(envelope).encode(event, None, &mut line);
                         check(str::from_utf8(&line).unwrap(), limit, SizeGuard::builder());
                     }
