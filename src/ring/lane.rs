@@ -5,6 +5,8 @@
 //! each worker that an event passes.
 #![allow(unsafe_code)]
 
+use std::ptr::NonNull;
+
 use crossbeam_utils::CachePadded;
 
 use super::arena::Arena;
@@ -175,11 +177,18 @@ pub(crate) struct LaneWriter {
     pub(crate) state: Arc<LaneState>,
     /// As in `state`, nearer by.
     slot_bytes: usize,
+    /// Where the slots lie, one behind the other.
+    first_slot: NonNull<u8>,
+    slot_mask: u64,
     hint_mask: u64,
     /// One past the last sequence that was published through this end.
     next: u64,
     producer: LaneProducer,
 }
+
+// SAFETY: `first_slot` belongs to `state`'s arena, which may be used from any thread; what lies there is written
+// only where the producer, which may be sent, says so.
+unsafe impl Send for LaneWriter {}
 
 enum LaneProducer {
     Private(SingleProducer<SlotCell, SingleConsumerBarrier>),
@@ -188,7 +197,15 @@ enum LaneProducer {
 
 impl LaneWriter {
     fn new(state: Arc<LaneState>, producer: LaneProducer) -> Self {
-        Self { slot_bytes: state.slot_bytes, hint_mask: state.slots / 4 - 1, state, next: 0, producer }
+        Self {
+            slot_bytes: state.slot_bytes,
+            first_slot: state.arena.at(0),
+            slot_mask: state.slots - 1,
+            hint_mask: state.slots / 4 - 1,
+            state,
+            next: 0,
+            producer,
+        }
     }
 
     /// Claims a slot, has it filled, and publishes it. Says whether it was the last one of a
@@ -198,13 +215,26 @@ impl LaneWriter {
         let slot_bytes = self.slot_bytes;
         // Two closures, each used once: one that both arms share is not inlined.
         let sequence = match &mut self.producer {
-            // SAFETY: the cell belongs to this lane, whose slots have this size.
-            LaneProducer::Private(ring) => ring.try_publish(|cell| unsafe { cell.fill(slot_bytes, event) }),
-            // SAFETY: as above.
-            LaneProducer::Shared(ring) => ring.try_publish(|cell| unsafe { cell.fill(slot_bytes, event) }),
+            LaneProducer::Private(ring) => {
+                // SAFETY: the mask keeps it inside the arena.
+                let memory = unsafe { self.first_slot.add((self.next & self.slot_mask) as usize * slot_bytes) };
+                // SAFETY: the only producer of a ring claims its sequences one by one, beginning with 0, so it is
+                // `next` that is claimed; cells and slots are in the same order.
+                ring.try_publish(|cell| unsafe { cell.fill(memory, slot_bytes, event) })
+            }
+            LaneProducer::Shared(ring) => {
+                // SAFETY: the cell belongs to this lane, whose slots have this size.
+                ring.try_publish(|cell| unsafe { cell.fill(cell.address(), slot_bytes, event) })
+            }
         };
         self.next = sequence.map_err(|_| Full)? as u64 + 1;
         Ok(self.next & self.hint_mask == 0)
+    }
+
+    /// How many bytes a slot has.
+    #[inline(always)]
+    pub(crate) fn slot_bytes(&self) -> usize {
+        self.slot_bytes
     }
 
     /// A thread moves from `previous`, the shared lane, to this one: its events here come behind
@@ -218,6 +248,7 @@ impl LaneWriter {
         self.next
     }
 
+    #[inline(always)]
     pub(crate) fn is_private(&self) -> bool {
         matches!(self.producer, LaneProducer::Private(_))
     }

@@ -106,17 +106,17 @@ impl SlotCell {
         Self(memory)
     }
 
-    /// Fills the slot.
+    /// Fills the slot, which lies at `memory`: whoever knows that beforehand need not read this cell.
     ///
     /// # Safety
-    /// The slot has `slot_bytes` bytes, at least a header.
+    /// This is the cell of the slot at `memory`, which has `slot_bytes` bytes, at least a header.
     #[inline(always)]
-    pub(super) unsafe fn fill<F: Fill + ?Sized>(&mut self, slot_bytes: usize, event: &F) {
-        debug_assert!(slot_bytes >= HEADER_BYTES);
+    pub(super) unsafe fn fill<F: Fill + ?Sized>(&mut self, memory: NonNull<u8>, slot_bytes: usize, event: &F) {
+        debug_assert!(slot_bytes >= HEADER_BYTES && memory == self.0);
         // SAFETY: `&mut self` makes the slot ours; it is aligned for a header and holds one.
         let body = unsafe {
-            self.0.cast().write(event.header());
-            self.0.add(HEADER_BYTES)
+            memory.cast().write(event.header());
+            memory.add(HEADER_BYTES)
         };
         event.fill(&mut SlotWriter { at: body, left: slot_bytes - HEADER_BYTES, memory: PhantomData });
     }
