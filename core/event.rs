@@ -271,7 +271,8 @@ impl<'a> Event<'a> {
     /// The value of a field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
-        self.position(name).and_then(|index| self.field(index)).map(|field| field.value)
+        let entry = self.buffers.entries.live(self.position(name)?)?;
+        Some(self.value_at(entry.value()))
     }
 
     /// The position of a field.

@@ -281,6 +281,7 @@ impl<'a> Reader<'a> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let length = match *rest {
             [tag::U64 | tag::I64 | tag::F64, ..] => 8,
+            [tag::NULL | tag::FALSE | tag::TRUE, ..] => 0,
             [tag::SHORT_STR, length, ..] => 1 + usize::from(length),
             _ => return self.pass_unusual(),
         };
@@ -295,7 +296,6 @@ impl<'a> Reader<'a> {
     fn pass_unusual(&mut self) -> Result<bool, WireError> {
         let [tag] = self.take()?;
         let length = match tag {
-            tag::NULL | tag::FALSE | tag::TRUE => 0,
             tag::I128 | tag::U128 => 16,
             tag::DURATION => 12,
             tag::CHAR | tag::F32 => 4,

@@ -97,6 +97,7 @@ mod field_blocker;
 mod field_mask;
 mod fields;
 mod json;
+mod known_names;
 mod paths;
 mod patterns;
 mod preset;

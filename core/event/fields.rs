@@ -54,9 +54,8 @@ impl<'e, 'a> Enrichment<'e, 'a> {
     pub fn add_encoded(&mut self, fields: &EncodedFields) {
         let buffers = &mut self.event.buffers;
         let base = buffers.added.len() as u32;
-        buffers.added.extend_from_slice(&fields.bytes);
-        let members = buffers.added.len() as u32;
-        buffers.added.extend_from_slice(&fields.members);
+        buffers.added.extend_from_slice(&fields.texts);
+        let members = base + fields.encoded as u32;
         let entries = fields.index.iter().map(|field| FieldEntry {
             name: field.name.shifted(base),
             value: field.value + base,
@@ -65,7 +64,7 @@ impl<'e, 'a> Enrichment<'e, 'a> {
         });
         let is_new = |field: &FieldEntry| self.event.find(field.tag, fields.name(field)).is_none();
         if self.event.buffers.entries.are_new(&fields.tags) || fields.index.iter().all(is_new) {
-            let together = if fields.are_together { fields.members.len() as u32 } else { 0 };
+            let together = if fields.are_together { (fields.texts.len() - fields.encoded) as u32 } else { 0 };
             let members = Span { at: members, len: together };
             return self.event.buffers.entries.append(entries, &fields.tags, members);
         }
@@ -100,12 +99,14 @@ impl<'a> Deref for Enrichment<'_, 'a> {
 /// Named fields in encoded form: encoded once, copied into many events.
 #[derive(Debug, Clone, Default)]
 pub struct EncodedFields {
-    bytes: Vec<u8>,
-    /// Each name once. Names and values lie in `bytes`, members in `members`.
+    /// The encoded fields, and behind them the members of a JSON object that were written ahead, with
+    /// commas between them: events get both in one piece.
+    texts: Vec<u8>,
+    /// How long the first part is.
+    encoded: usize,
+    /// Each name once. Names and values lie in the first part, members in the second.
     index: Vec<FieldEntry>,
     tags: TagSet,
-    /// Fields as members of a JSON object, with commas between them.
-    members: Vec<u8>,
     /// Whether all of them are among the members, and stand in the same section of any line.
     are_together: bool,
 }
@@ -127,14 +128,16 @@ impl EncodedFields {
 
     /// Adds a field; an earlier one of the same name is hidden by it.
     pub fn push(&mut self, name: &str, value: impl ToValue) {
-        encode_formatted(value.to_value(), |value| encode_named(name, &value, &mut self.bytes));
+        self.texts.truncate(self.encoded);
+        encode_formatted(value.to_value(), |value| encode_named(name, &value, &mut self.texts));
+        self.encoded = self.texts.len();
         self.rebuild_index();
     }
 
     /// The encoded bytes: named fields one behind the other.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.texts[..self.encoded]
     }
 
     /// Whether there is no field.
@@ -144,14 +147,13 @@ impl EncodedFields {
     }
 
     fn name(&self, field: &FieldEntry) -> &[u8] {
-        &self.bytes[field.name.at as usize..(field.name.at + field.name.len) as usize]
+        &self.texts[field.name.at as usize..(field.name.at + field.name.len) as usize]
     }
 
     fn rebuild_index(&mut self) {
         let mut index: Vec<FieldEntry> = Vec::new();
-        self.members.clear();
         self.are_together = false;
-        let mut reader = Reader::new(&self.bytes);
+        let mut reader = Reader::new(self.as_bytes());
         while !reader.is_at_end() {
             let at = reader.position() as u32 + 2;
             let name = reader.name().expect("our own encoding");
@@ -172,19 +174,21 @@ impl EncodedFields {
     /// Writes the fields as JSON ahead: for those that go into many events. Undone by
     /// [`push`](Self::push).
     pub fn write_ahead(&mut self) {
-        self.members.clear();
         self.are_together = true;
+        let (mut members, encoded) = (Vec::new(), &self.texts[..self.encoded]);
         for field in &mut self.index {
-            let name = &self.bytes[field.name.at as usize..(field.name.at + field.name.len) as usize];
-            let value = Reader::starting_at(&self.bytes, field.value as usize).value().expect("our own encoding");
-            if !self.members.is_empty() {
-                self.members.push(b',');
+            let name = &encoded[field.name.at as usize..(field.name.at + field.name.len) as usize];
+            let value = Reader::starting_at(encoded, field.value as usize).value().expect("our own encoding");
+            if !members.is_empty() {
+                members.push(b',');
             }
             let member = member(name, value);
-            field.member = Span { at: self.members.len() as u32, len: member.len() as u32 };
-            self.members.extend_from_slice(&member);
+            field.member = Span { at: members.len() as u32, len: member.len() as u32 };
+            members.extend_from_slice(&member);
             self.are_together &= field.member.len > 0 && !is_of_context(name);
         }
+        self.texts.truncate(self.encoded);
+        self.texts.extend(members);
     }
 }
 

@@ -51,7 +51,7 @@ impl FieldBlocker {
     /// Whether `Password` is removed by the path `password`; not by default.
     #[must_use]
     pub fn case_insensitive(mut self, case_insensitive: bool) -> Self {
-        self.search.paths.case_insensitive = case_insensitive;
+        self.search.set_case_insensitive(case_insensitive);
         self
     }
 

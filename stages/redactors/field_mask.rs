@@ -85,7 +85,7 @@ impl FieldMask {
     /// are compared by their lower case.
     #[must_use]
     pub fn case_insensitive(mut self, case_insensitive: bool) -> Self {
-        self.search.paths.case_insensitive = case_insensitive;
+        self.search.set_case_insensitive(case_insensitive);
         self
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use logwheel_core::{Event, Value};
 
 use super::json::{Edited, Editor, Fate, Rules, Unsearchable};
+use super::known_names::{Concern, KnownNames};
 use super::paths::{FieldPathError, Paths, Place};
 
 /// The mask of what cannot be searched, unless another one is set.
@@ -19,7 +20,9 @@ const DEFAULT_KEYS: usize = 5_000;
 /// Masks or removes what lies on paths.
 #[derive(Debug, Clone)]
 pub struct FieldSearch {
-    pub paths: Paths,
+    paths: Paths,
+    /// Of the event's own fields.
+    names: KnownNames,
     pub max_depth: usize,
     pub max_keys: usize,
     /// What happens at the end of a path: [`Fate::Mask`] or [`Fate::Remove`].
@@ -46,6 +49,7 @@ impl FieldSearch {
     pub fn new(paths: impl IntoIterator<Item = impl AsRef<str>>, end: Fate) -> Result<Self, FieldPathError> {
         let mut search = Self {
             paths: Paths::parse(paths)?,
+            names: KnownNames::default(),
             max_depth: DEFAULT_DEPTH,
             max_keys: DEFAULT_KEYS,
             end,
@@ -64,17 +68,25 @@ impl FieldSearch {
         self.json_mask = serde_json::to_string(&self.mask).expect("every text is a JSON string");
     }
 
+    pub fn set_case_insensitive(&mut self, case_insensitive: bool) {
+        self.paths.case_insensitive = case_insensitive;
+        self.names = KnownNames::default();
+    }
+
     pub fn redact(&mut self, event: &mut Event<'_>) {
         // For nearly every field this is all there is to do.
         let mut next = 0;
         while let Some(index) = event.next_ending_with(self.paths.name_ends(), next) {
             next = index + 1;
-            let may_end = || event.field_name_bytes(index).is_some_and(|name| self.paths.may_end_at(name));
-            if !(event.may_hold_json(index) || may_end()) {
-                continue;
-            }
-            let Some(field) = event.field(index).filter(|field| self.concerns(field.name)) else { continue };
-            match self.action(field.value) {
+            let Some(name) = event.field_name_bytes(index) else { continue };
+            let action = match self.names.of(name, || concern(&self.paths, name, &mut self.places)) {
+                Concern::None => Action::Keep,
+                Concern::Ends if self.end == Fate::Remove => Action::Remove,
+                Concern::Ends => Action::Mask,
+                Concern::Leads if event.may_hold_json(index) => self.search(event, index),
+                Concern::Leads => Action::Keep,
+            };
+            match action {
                 Action::Keep => {}
                 Action::Mask => event.replace(index, Value::Str(&self.mask)),
                 Action::Remove => event.remove(index),
@@ -83,22 +95,14 @@ impl FieldSearch {
         }
     }
 
-    /// Whether the field of this name is on a path; `places` says where.
-    fn concerns(&mut self, name: &str) -> bool {
-        self.places.clear();
-        self.paths.enter(name, &mut self.places);
-        !self.places.is_empty()
-    }
-
-    /// What becomes of a field on a path.
-    fn action(&mut self, value: Value<'_>) -> Action {
-        if self.places.iter().any(|place| self.paths.ends_at(*place)) {
-            return if self.end == Fate::Remove { Action::Remove } else { Action::Mask };
-        }
-        let Value::Json(json) = value else {
+    /// What becomes of a field whose inside is on a path.
+    fn search(&mut self, event: &Event<'_>, index: usize) -> Action {
+        let Some(field) = event.field(index) else { return Action::Keep };
+        let Value::Json(json) = field.value else {
             // What was cut may have been JSON.
-            return if matches!(value, Value::Cut { .. }) { Action::Mask } else { Action::Keep };
+            return if matches!(field.value, Value::Cut { .. }) { Action::Mask } else { Action::Keep };
         };
+        concern(&self.paths, field.name.as_bytes(), &mut self.places);
         let Self { paths, max_depth, max_keys, end, json_mask, editor, places, levels, .. } = self;
         levels.clear();
         let mut rules = OnPaths { paths, places, levels, end: *end, max_depth: *max_depth, keys_left: *max_keys };
@@ -107,6 +111,19 @@ impl FieldSearch {
             Edited::Changed => Action::Rewrite,
             Edited::Masked => Action::Mask,
         }
+    }
+}
+
+/// What the paths have to do with a field; `places` is where they lead to.
+fn concern(paths: &Paths, name: &[u8], places: &mut Vec<Place>) -> Concern {
+    places.clear();
+    paths.enter(std::str::from_utf8(name).unwrap_or_default(), places);
+    if places.iter().any(|place| paths.ends_at(*place)) {
+        Concern::Ends
+    } else if places.is_empty() {
+        Concern::None
+    } else {
+        Concern::Leads
     }
 }
 

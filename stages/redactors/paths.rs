@@ -28,12 +28,8 @@ pub struct Paths {
     path_of: Vec<usize>,
     /// Where a search begins: at the start of each path, and behind each `**` there.
     starts: Vec<Place>,
-    /// The last name of each path: see [`Paths::may_end_at`].
-    ends: Vec<Box<str>>,
-    /// The same, to tell most other names apart.
+    /// The last name of each path, to tell most other names apart.
     name_ends: NameEnds,
-    /// Whether a path ends with a wildcard.
-    ends_with_any: bool,
     pub case_insensitive: bool,
 }
 
@@ -68,14 +64,8 @@ impl Paths {
                 });
             }
             match paths.segments.last() {
-                Some(Segment::Name(name, _)) => {
-                    paths.name_ends.add(name);
-                    paths.ends.push(name.clone());
-                }
-                _ => {
-                    paths.name_ends.add_any();
-                    paths.ends_with_any = true;
-                }
+                Some(Segment::Name(name, _)) => paths.name_ends.add(name),
+                _ => paths.name_ends.add_any(),
             }
             paths.segments.push(Segment::End);
             paths.path_of.resize(paths.segments.len(), number);
@@ -96,24 +86,6 @@ impl Paths {
     #[inline]
     pub fn name_ends(&self) -> &NameEnds {
         &self.name_ends
-    }
-
-    /// Whether a path may be complete at a name that comes last, told from the path's end alone.
-    pub fn may_end_at(&self, name: &[u8]) -> bool {
-        // Beyond ASCII, lengths can differ where only the case does.
-        let is_wide = |text: &[u8]| self.case_insensitive && !text.is_ascii();
-        if self.ends_with_any || is_wide(name) {
-            return true;
-        }
-        self.ends.iter().map(|end| end.as_bytes()).any(|end| {
-            // The whole name, or what is behind a dot.
-            let front = name.len().wrapping_sub(end.len());
-            let (before, last) = match name.split_at_checked(front) {
-                Some((before, last)) => (before.last(), last),
-                None => return is_wide(end),
-            };
-            (matches!(before, None | Some(b'.')) && last.eq_ignore_ascii_case(end)) || is_wide(end)
-        })
     }
 
     /// Adds where the paths lead from an event to its field of this name.
