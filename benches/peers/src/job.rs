@@ -35,6 +35,27 @@ pub enum Work {
     Burst { events: u64 },
 }
 
+impl Work {
+    /// In a few words, with this many threads.
+    pub fn title(self, threads: usize) -> String {
+        let threads = threads_title(threads);
+        match self {
+            Self::Paced { gap_ns, .. } => format!("{threads}, {} µs", micros(gap_ns)),
+            Self::Burst { .. } => format!("{threads}, burst"),
+        }
+    }
+}
+
+/// A number of threads in words.
+pub fn threads_title(threads: usize) -> String {
+    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
+}
+
+/// A time as the titles have it, in µs.
+pub fn micros(nanos: u64) -> String {
+    (nanos as f64 / 1e3).to_string()
+}
+
 /// What came out of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

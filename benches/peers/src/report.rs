@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::job::{Latency, Work};
+use crate::job::{Latency, Work, micros, threads_title};
 use crate::peers::{WhenFull, Writes};
 use crate::results::{Measured, Results};
 
@@ -86,7 +86,7 @@ pub fn page(results: &Results, charts: &[(String, String)]) -> String {
         let _ = writeln!(page, "![{title}]({file})\n");
     }
     for threads in &settings.threads {
-        let of = if *threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+        let of = threads_title(*threads);
         let _ = writeln!(page, "## Latency, {of}\n\nns, timer overhead taken off.\n\n{}", latencies(results, *threads));
     }
     page.push_str("## Configurations\n\n");
@@ -190,10 +190,6 @@ fn losses(peer: &Measured) -> String {
 
 fn cell(value: Option<f64>, show: impl FnOnce(f64) -> String) -> String {
     value.map_or_else(|| NONE.to_owned(), show)
-}
-
-pub fn micros(nanos: u64) -> String {
-    (nanos as f64 / 1e3).to_string()
 }
 
 /// A whole number in groups of three digits.

@@ -11,6 +11,9 @@ use crate::machine::Machine;
 use crate::peers::{About, WhenFull, Writes};
 use crate::stats::median;
 
+/// A paced measurement takes no longer than this.
+const PACED_LIMIT_NS: u64 = 5_000_000_000;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     pub machine: Machine,
@@ -47,6 +50,19 @@ pub struct Run {
     pub work: Work,
     /// Or why there is none.
     pub outcome: Result<Outcome, String>,
+}
+
+impl Settings {
+    /// The jobs of a round in their order, each with its number of threads.
+    pub fn jobs(&self) -> impl Iterator<Item = (usize, Work)> {
+        self.threads.iter().flat_map(move |&threads| {
+            let paced = self.gaps_ns.iter().map(move |&gap_ns| {
+                let most = PACED_LIMIT_NS / (gap_ns * threads as u64);
+                Work::Paced { gap_ns, calls: self.calls.min(most).max(100) }
+            });
+            paced.chain([Work::Burst { events: self.events }]).map(move |work| (threads, work))
+        })
+    }
 }
 
 impl Measured {
@@ -192,6 +208,17 @@ mod tests {
     fn results_survive_their_json() {
         let results = results();
         assert!(serde_json::from_str::<Results>(&results.json()).unwrap() == results, "too long to show");
+    }
+
+    #[test]
+    fn a_slow_pace_makes_fewer_calls() {
+        let mut settings = results().settings;
+        (settings.threads, settings.gaps_ns, settings.calls) = (vec![2], vec![1_000, 50_000], 200_000);
+        let calls = settings.jobs().map(|(threads, work)| match work {
+            Work::Paced { calls, .. } => (threads, calls),
+            Work::Burst { .. } => (threads, 0),
+        });
+        assert!(calls.eq([(2, 200_000), (2, 50_000), (2, 0)]));
     }
 
     #[test]
