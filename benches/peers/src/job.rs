@@ -36,6 +36,15 @@ pub enum Work {
 }
 
 impl Work {
+    /// Says that figures of both belong side by side. How often a call was made does not matter.
+    pub fn compares_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Paced { gap_ns: one, .. }, Self::Paced { gap_ns: other, .. }) => one == other,
+            (Self::Burst { .. }, Self::Burst { .. }) => true,
+            _ => false,
+        }
+    }
+
     /// In a few words, with this many threads.
     pub fn title(self, threads: usize) -> String {
         let threads = threads_title(threads);
@@ -94,6 +103,28 @@ pub struct Events {
     pub logged: u64,
     /// Lines in the files, counted afterwards.
     pub arrived: u64,
+}
+
+impl Outcome {
+    pub fn paced(&self) -> Option<&Latency> {
+        if let Self::Paced(latency) = self { Some(latency) } else { None }
+    }
+
+    pub fn burst(&self) -> Option<&Throughput> {
+        if let Self::Burst(throughput) = self { Some(throughput) } else { None }
+    }
+}
+
+impl Throughput {
+    /// Events that reached the file, a second.
+    pub fn events_per_second(&self) -> f64 {
+        self.events.arrived as f64 / self.seconds
+    }
+
+    /// CPU seconds for a million events that reached the file.
+    pub fn cpu_per_million(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.events.arrived.max(1) as f64
+    }
 }
 
 impl Events {

@@ -9,6 +9,7 @@ mod machine;
 mod measure;
 mod order;
 mod peers;
+mod ratios;
 mod report;
 mod results;
 mod rounds;
@@ -27,7 +28,7 @@ use peers::{ALL, Entry};
 use results::{Results, Settings};
 
 #[derive(Debug, Parser)]
-#[command(name = "peers", about = "Measures logwheel and its peers, and prints one table")]
+#[command(name = "peers", about = "Measures logwheel and its peers, and prints tables")]
 struct Arguments {
     /// Writes SVG charts, results.json and a README.md with all tables into this folder
     #[arg(long, value_name = "DIR")]

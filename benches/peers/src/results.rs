@@ -94,12 +94,18 @@ impl Measured {
 
     /// Events that reached the file, a second.
     pub fn events_per_second(&self, threads: usize) -> Option<f64> {
-        self.burst(threads, |run| run.events.arrived as f64 / run.seconds)
+        self.burst(threads, Throughput::events_per_second)
     }
 
     /// CPU seconds for a million events that reached the file.
     pub fn cpu_per_million(&self, threads: usize) -> Option<f64> {
-        self.burst(threads, |run| run.cpu_seconds * 1e6 / run.events.arrived.max(1) as f64)
+        self.burst(threads, Throughput::cpu_per_million)
+    }
+
+    /// What came out of this job, round by round; `None` where it failed.
+    pub fn rounds(&self, threads: usize, work: Work) -> impl Iterator<Item = Option<&Outcome>> {
+        let runs = self.runs.iter().filter(move |run| run.threads == threads && run.work.compares_with(&work));
+        runs.map(|run| run.outcome.as_ref().ok())
     }
 
     /// The most that was lost in one paced run, and in one burst.
