@@ -35,6 +35,36 @@ pub enum Work {
     Burst { events: u64 },
 }
 
+impl Work {
+    /// Says that figures of both belong side by side. How often a call was made does not matter.
+    pub fn compares_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Paced { gap_ns: one, .. }, Self::Paced { gap_ns: other, .. }) => one == other,
+            (Self::Burst { .. }, Self::Burst { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// In a few words, with this many threads.
+    pub fn title(self, threads: usize) -> String {
+        let threads = threads_title(threads);
+        match self {
+            Self::Paced { gap_ns, .. } => format!("{threads}, {} µs", micros(gap_ns)),
+            Self::Burst { .. } => format!("{threads}, burst"),
+        }
+    }
+}
+
+/// A number of threads in words.
+pub fn threads_title(threads: usize) -> String {
+    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
+}
+
+/// A time as the titles have it, in µs.
+pub fn micros(nanos: u64) -> String {
+    (nanos as f64 / 1e3).to_string()
+}
+
 /// What came out of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +103,28 @@ pub struct Events {
     pub logged: u64,
     /// Lines in the files, counted afterwards.
     pub arrived: u64,
+}
+
+impl Outcome {
+    pub fn paced(&self) -> Option<&Latency> {
+        if let Self::Paced(latency) = self { Some(latency) } else { None }
+    }
+
+    pub fn burst(&self) -> Option<&Throughput> {
+        if let Self::Burst(throughput) = self { Some(throughput) } else { None }
+    }
+}
+
+impl Throughput {
+    /// Events that reached the file, a second.
+    pub fn events_per_second(&self) -> f64 {
+        self.events.arrived as f64 / self.seconds
+    }
+
+    /// CPU seconds for a million events that reached the file.
+    pub fn cpu_per_million(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.events.arrived.max(1) as f64
+    }
 }
 
 impl Events {

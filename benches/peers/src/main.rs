@@ -9,8 +9,10 @@ mod machine;
 mod measure;
 mod order;
 mod peers;
+mod ratios;
 mod report;
 mod results;
+mod rounds;
 mod stats;
 
 use std::fs;
@@ -20,16 +22,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 
-use job::{Job, Work};
+use job::Job;
 use machine::Machine;
 use peers::{ALL, Entry};
-use results::{Measured, Results, Run, Settings};
-
-/// A paced measurement takes no longer than this.
-const PACED_LIMIT_NS: u64 = 5_000_000_000;
+use results::{Results, Settings};
 
 #[derive(Debug, Parser)]
-#[command(name = "peers", about = "Measures logwheel and its peers, and prints one table")]
+#[command(name = "peers", about = "Measures logwheel and its peers, and prints tables")]
 struct Arguments {
     /// Writes SVG charts, results.json and a README.md with all tables into this folder
     #[arg(long, value_name = "DIR")]
@@ -122,30 +121,8 @@ fn measure_all(arguments: &Arguments) -> Results {
     if machine.is_busy() {
         eprintln!("other work is running (load average {:.1}): the figures will not be worth much", machine.load);
     }
-    let mut peers: Vec<Measured> = entries.iter().map(|entry| Measured::new(&entry.about)).collect();
-    // Everyone once, then everyone again: what changes on the machine meanwhile meets them all.
-    for run in 1..=settings.runs {
-        for (entry, peer) in entries.iter().zip(&mut peers) {
-            eprintln!("run {run} of {}: {}", settings.runs, peer.name);
-            peer.runs.extend(measure_once(entry, &settings));
-        }
-    }
+    let peers = rounds::measure(&entries, &settings, Job::run_apart);
     Results { machine, settings, peers }
-}
-
-fn measure_once(entry: &Entry, settings: &Settings) -> Vec<Run> {
-    let mut runs = Vec::new();
-    for threads in settings.threads.iter().copied().filter(|threads| *threads <= entry.about.max_threads) {
-        let paced = settings.gaps_ns.iter().map(|gap_ns| {
-            let most = PACED_LIMIT_NS / (gap_ns * threads as u64);
-            Work::Paced { gap_ns: *gap_ns, calls: settings.calls.min(most).max(100) }
-        });
-        for work in paced.chain([Work::Burst { events: settings.events }]) {
-            let job = Job { peer: entry.about.name.to_owned(), threads, work, folder: PathBuf::new() };
-            runs.push(Run { threads, work, outcome: job.run_apart() });
-        }
-    }
-    runs
 }
 
 fn write(folder: &Path, results: &Results) -> Result<(), String> {

@@ -1,8 +1,14 @@
 //! Results as tables, in Markdown.
 
+mod ahead;
+mod table;
+
 use std::fmt::Write;
 
-use crate::job::{Latency, Work};
+use ahead::ahead;
+use table::Table;
+
+use crate::job::{Latency, Work, micros, threads_title};
 use crate::peers::{WhenFull, Writes};
 use crate::results::{Measured, Results};
 
@@ -10,8 +16,17 @@ use crate::results::{Measured, Results};
 const LOSSY: &str = "†";
 const NONE: &str = "–";
 
-/// The one table: a line for each peer.
+/// What the terminal shows: everyone, and how far logwheel is ahead where that can be told.
 pub fn summary(results: &Results) -> String {
+    let mut summary = everyone(results);
+    if let Some(ahead) = ahead(results) {
+        let _ = write!(summary, "\n{ahead}");
+    }
+    summary
+}
+
+/// The main table: a line for each peer.
+fn everyone(results: &Results) -> String {
     let settings = &results.settings;
     let gaps: Vec<String> = settings.gaps_ns.iter().map(|gap| micros(*gap)).collect();
     let gaps = gaps.join(" / ");
@@ -80,13 +95,16 @@ pub fn page(results: &Results, charts: &[(String, String)]) -> String {
         let load = results.machine.load;
         let _ = writeln!(page, "**Other work was running (load average {load:.1}): not for comparison.**\n");
     }
-    page.push_str(&summary(results));
+    page.push_str(&everyone(results));
     let _ = writeln!(page, "\n{}\n", legend(results));
+    if let Some(ahead) = ahead(results) {
+        let _ = writeln!(page, "## How far ahead\n\n{ahead}");
+    }
     for (title, file) in charts {
         let _ = writeln!(page, "![{title}]({file})\n");
     }
     for threads in &settings.threads {
-        let of = if *threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+        let of = threads_title(*threads);
         let _ = writeln!(page, "## Latency, {of}\n\nns, timer overhead taken off.\n\n{}", latencies(results, *threads));
     }
     page.push_str("## Configurations\n\n");
@@ -192,10 +210,6 @@ fn cell(value: Option<f64>, show: impl FnOnce(f64) -> String) -> String {
     value.map_or_else(|| NONE.to_owned(), show)
 }
 
-pub fn micros(nanos: u64) -> String {
-    (nanos as f64 / 1e3).to_string()
-}
-
 /// A whole number in groups of three digits.
 pub fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
@@ -207,31 +221,6 @@ pub fn grouped(value: f64) -> String {
         grouped.push(digit);
     }
     grouped
-}
-
-/// A Markdown table; its first columns are texts, the others numbers.
-struct Table {
-    text: String,
-    columns: usize,
-}
-
-impl Table {
-    fn new(head: Vec<String>, text_columns: usize) -> Self {
-        let mut table = Self { text: String::new(), columns: head.len() };
-        let rule = (0..head.len()).map(|column| if column < text_columns { "---" } else { "--:" }.to_owned()).collect();
-        table.row(head);
-        table.row(rule);
-        table
-    }
-
-    fn row(&mut self, cells: Vec<String>) {
-        debug_assert_eq!(cells.len(), self.columns);
-        let _ = writeln!(self.text, "| {} |", cells.join(" | "));
-    }
-
-    fn finish(self) -> String {
-        self.text
-    }
 }
 
 #[cfg(test)]
@@ -247,19 +236,37 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_has_a_line_for_everyone_with_what_was_measured() {
+    fn the_main_table_has_a_line_for_everyone_with_what_was_measured() {
         let results = results();
-        let summary = summary(&results);
-        let lines: Vec<&str> = summary.lines().collect();
+        let table = everyone(&results);
+        let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines.len(), 2 + results.peers.len());
         let bars = lines[0].matches('|').count();
-        assert!(lines.iter().all(|line| line.matches('|').count() == bars), "{summary}");
+        assert!(lines.iter().all(|line| line.matches('|').count() == bars), "{table}");
         assert_eq!(
             lines[2],
             "| **logwheel** | json | waits | 30 / 30 | 530 / 530 | 30 / 30 | 530 / 530 | 2,000 | 0.80 | 2,000 | 0.80 \
              | 10 | 0 |"
         );
         assert!(lines.last().unwrap().ends_with("| – / – | – / – | – / – | – / – | – | – | – | – | – | – |"));
+    }
+
+    #[test]
+    fn how_far_ahead_logwheel_is_comes_behind_the_main_table_where_it_can_be_told() {
+        let mut results = results();
+        let row = "| 1 thread, 1 µs | mean99 | slog-async | 5.6 (5.6–5.6) | ticklog | 3.2 (3.2–3.2) |";
+        let head = "| work | figure |";
+        let main_table = everyone(&results);
+        let summary_now = summary(&results);
+        assert!(summary_now.starts_with(&main_table) && summary_now.contains(row), "{summary_now}");
+        let page_now = page(&results, &[("Bursts".to_owned(), "burst.svg".to_owned())]);
+        let places =
+            [legend(&results).as_str(), "\n## How far ahead\n", row, "![Bursts]"].map(|part| page_now.find(part));
+        assert!(places.is_sorted() && places[0].is_some(), "{places:?} {page_now}");
+        assert_eq!(page_now.matches(head).count(), 1);
+
+        results.peers.remove(0);
+        assert!(!summary(&results).contains(head) && !page(&results, &[]).contains("How far ahead"));
     }
 
     #[test]

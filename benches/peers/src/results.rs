@@ -11,6 +11,9 @@ use crate::machine::Machine;
 use crate::peers::{About, WhenFull, Writes};
 use crate::stats::median;
 
+/// A paced measurement takes no longer than this.
+const PACED_LIMIT_NS: u64 = 5_000_000_000;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     pub machine: Machine,
@@ -49,6 +52,19 @@ pub struct Run {
     pub outcome: Result<Outcome, String>,
 }
 
+impl Settings {
+    /// The jobs of a round in their order, each with its number of threads.
+    pub fn jobs(&self) -> impl Iterator<Item = (usize, Work)> {
+        self.threads.iter().flat_map(move |&threads| {
+            let paced = self.gaps_ns.iter().map(move |&gap_ns| {
+                let most = PACED_LIMIT_NS / (gap_ns * threads as u64);
+                Work::Paced { gap_ns, calls: self.calls.min(most).max(100) }
+            });
+            paced.chain([Work::Burst { events: self.events }]).map(move |work| (threads, work))
+        })
+    }
+}
+
 impl Measured {
     pub fn new(about: &About) -> Self {
         Self {
@@ -78,12 +94,18 @@ impl Measured {
 
     /// Events that reached the file, a second.
     pub fn events_per_second(&self, threads: usize) -> Option<f64> {
-        self.burst(threads, |run| run.events.arrived as f64 / run.seconds)
+        self.burst(threads, Throughput::events_per_second)
     }
 
     /// CPU seconds for a million events that reached the file.
     pub fn cpu_per_million(&self, threads: usize) -> Option<f64> {
-        self.burst(threads, |run| run.cpu_seconds * 1e6 / run.events.arrived.max(1) as f64)
+        self.burst(threads, Throughput::cpu_per_million)
+    }
+
+    /// What came out of this job, round by round; `None` where it failed.
+    pub fn rounds(&self, threads: usize, work: Work) -> impl Iterator<Item = Option<&Outcome>> {
+        let runs = self.runs.iter().filter(move |run| run.threads == threads && run.work.compares_with(&work));
+        runs.map(|run| run.outcome.as_ref().ok())
     }
 
     /// The most that was lost in one paced run, and in one burst.
@@ -192,6 +214,17 @@ mod tests {
     fn results_survive_their_json() {
         let results = results();
         assert!(serde_json::from_str::<Results>(&results.json()).unwrap() == results, "too long to show");
+    }
+
+    #[test]
+    fn a_slow_pace_makes_fewer_calls() {
+        let mut settings = results().settings;
+        (settings.threads, settings.gaps_ns, settings.calls) = (vec![2], vec![1_000, 50_000], 200_000);
+        let calls = settings.jobs().map(|(threads, work)| match work {
+            Work::Paced { calls, .. } => (threads, calls),
+            Work::Burst { .. } => (threads, 0),
+        });
+        assert!(calls.eq([(2, 200_000), (2, 50_000), (2, 0)]));
     }
 
     #[test]

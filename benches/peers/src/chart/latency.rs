@@ -3,8 +3,8 @@
 
 use super::svg::{Align, Svg};
 use super::{CAPTION, Chart, HEAD, MARGIN, NAMES, ROW, caption, colours, label, titles};
-use crate::job::Latency;
-use crate::report::{grouped, micros};
+use crate::job::{Latency, micros, threads_title};
+use crate::report::grouped;
 use crate::results::{Measured, Results};
 
 const BARS: f64 = 230.0;
@@ -19,7 +19,7 @@ pub fn chart(results: &Results, threads: usize) -> Chart {
     let bottom = HEAD + peers.len() as f64 * ROW;
     let mut svg = Svg::new(width.max(700.0), bottom + 24.0 + CAPTION);
 
-    let of = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    let of = threads_title(threads);
     let title = format!("What a log call costs its caller, {of}");
     titles(
         &mut svg,
