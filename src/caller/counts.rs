@@ -60,6 +60,15 @@ impl CallerCounts {
         self.bump(&self.cells.submitted);
     }
 
+    /// As [`submitted`](Self::submitted), by the one thread whose counters these are.
+    #[inline(always)]
+    pub(crate) fn submitted_by_owner(&self) {
+        debug_assert!(!self.cells.contended);
+        bump_alone(&self.cells.submitted);
+    }
+
+    #[cold]
+    #[inline(never)]
     pub(crate) fn dropped(&self, reason: DropReason) {
         self.bump(&self.cells.dropped[reason as usize]);
     }
@@ -85,8 +94,7 @@ impl CallerCounts {
         if self.cells.contended {
             cell.fetch_add(1, Ordering::Release);
         } else {
-            // Release: pairs with `add_to`; and only this thread writes, so nothing is overwritten.
-            cell.store(cell.load(Ordering::Relaxed) + 1, Ordering::Release);
+            bump_alone(cell);
         }
     }
 
@@ -102,6 +110,12 @@ impl CallerCounts {
         }
         totals.submitted += read(&self.cells.submitted);
     }
+}
+
+#[inline(always)]
+fn bump_alone(cell: &AtomicU64) {
+    // Release: pairs with `add_to`; and only this thread writes, so nothing is overwritten.
+    cell.store(cell.load(Ordering::Relaxed) + 1, Ordering::Release);
 }
 
 /// Sums over callers.

@@ -130,8 +130,9 @@ pub(super) fn publish<A: Arguments>(intake: &Arc<Intake>, statement: Statement<'
 #[inline(never)]
 fn publish_stray<A: Arguments>(intake: &Intake, statement: Statement<'_>, arguments: A) {
     let (mut lane, counts, scope) = (intake.shared.writer(), &intake.strays, ScopeState::new());
-    if !admit(intake, counts) {
-        return;
+    counts.submitted();
+    if intake.is_closed() {
+        return counts.dropped(DropReason::Closed);
     }
     let event = Draft::new(intake, statement, &[], &scope, arguments);
     if event.fits(&lane) {
@@ -212,8 +213,9 @@ impl Caller {
         }
         self.until_promotion -= 1;
         let Self { intake, lane, counts, thread, .. } = self;
-        if !admit(intake, counts) {
-            return;
+        counts.submitted_by_owner();
+        if intake.is_closed() {
+            return counts.dropped(DropReason::Closed);
         }
         // Its parts stay in registers: only the unusual ways take it as a whole, and get a copy.
         let event = Draft::new(intake, statement, thread, scope, arguments);
@@ -296,17 +298,6 @@ pub(crate) fn attach_thread(intake: &Arc<Intake>) -> Result<(), AttachError> {
             Ok(())
         })
         .unwrap_or(Err(AttachError::Closed))
-}
-
-/// Counts the event, and says whether it is not too late for it.
-#[inline(always)]
-fn admit(intake: &Intake, counts: &CallerCounts) -> bool {
-    counts.submitted();
-    let is_open = !intake.is_closed();
-    if !is_open {
-        counts.dropped(DropReason::Closed);
-    }
-    is_open
 }
 
 /// An event before it is in a slot.
@@ -403,11 +394,21 @@ impl<A: Arguments> Fill for Draft<'_, A> {
 
 #[inline(always)]
 fn after_publish(intake: &Intake, lane: &LaneWriter, counts: &CallerCounts, level: u8, quarter: bool) {
+    if quarter || intake.wakes(level) {
+        wake_worker(intake, lane, counts, level, quarter);
+    }
+}
+
+/// Apart from the usual case, whose code is to be short and in one place.
+#[cold]
+#[inline(never)]
+fn wake_worker(intake: &Intake, lane: &LaneWriter, counts: &CallerCounts, level: u8, quarter: bool) {
+    let worker = intake.worker_of(lane.state.index);
     // A hint is for a worker that sleeps while a burst comes in.
-    if quarter && intake.worker_of(lane.state.index).hint() {
+    if quarter && worker.hint() {
         counts.wake();
     }
-    if intake.wakes(level) && intake.worker_of(lane.state.index).wake() {
+    if intake.wakes(level) && worker.wake() {
         counts.wake();
     }
 }
