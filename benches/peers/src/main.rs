@@ -44,7 +44,7 @@ struct Arguments {
     #[arg(long, value_name = "µs", value_delimiter = ',', default_values_t = [1, 5, 50],
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     gaps: Vec<u64>,
-    /// Calls of each thread in a paced measurement, as far as five seconds allow
+    /// Calls of each thread in a paced measurement, as far as two seconds allow
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     calls: u64,
     /// Events of a burst

@@ -10,7 +10,7 @@ use crate::stats::median;
 /// Who is compared with the rivals. Its variants bear its name as the first part of theirs.
 const OURS: &str = "logwheel";
 
-/// One figure of one job, beside the rivals that are best in it.
+/// One figure of one job, beside the rivals over which the lead is least.
 #[derive(Debug, PartialEq)]
 pub struct Row {
     pub threads: usize,
@@ -47,10 +47,8 @@ pub fn rows(results: &Results) -> Vec<Row> {
         for figure in figures(work) {
             let best = |json_only: bool| {
                 let rivals = rivals.iter().filter(|rival| !json_only || rival.writes == Writes::Json);
-                figure.best(rivals.filter_map(|rival| {
-                    let value = median(rival.rounds(threads, work).filter_map(|run| (figure.of)(run?)))?;
-                    Some((value, figure.lead(ours, rival, threads, work)?))
-                }))
+                let leads = rivals.filter_map(|rival| figure.lead(ours, rival, threads, work));
+                leads.min_by(|one, other| one.median.total_cmp(&other.median))
             };
             if let Some(best_of_all) = best(false) {
                 rows.push(Row { threads, work, figure: figure.name, best_json: best(true), best_of_all });
@@ -91,15 +89,6 @@ fn figures(work: Work) -> &'static [Figure] {
 }
 
 impl Figure {
-    /// The lead over the rival with the best value.
-    fn best(&self, leads: impl Iterator<Item = (f64, Lead)>) -> Option<Lead> {
-        let better = |one: f64, other: f64| match self.better {
-            Better::Lower => one < other,
-            Better::Higher => one > other,
-        };
-        leads.reduce(|best, next| if better(next.0, best.0) { next } else { best }).map(|(_, lead)| lead)
-    }
-
     /// The ratios of all rounds in which both came through; `None` where there is no such round.
     fn lead(&self, ours: &Measured, rival: &Measured, threads: usize, work: Work) -> Option<Lead> {
         let pairs = ours.rounds(threads, work).zip(rival.rounds(threads, work));
@@ -183,6 +172,17 @@ mod tests {
     /// The best of all in mean99.
     fn best(results: &Results) -> String {
         leads(results, GAP).swap_remove(0).2
+    }
+
+    #[test]
+    fn the_rival_is_the_one_over_which_the_lead_is_least() {
+        let mut results = peers(["logwheel", "slog-async", "spdlog-rs"]);
+        pace(&mut results, "logwheel", &[Some(1.0), Some(1.0), Some(10.0)]);
+        // The lower median, and more than its share of a quick machine.
+        pace(&mut results, "slog-async", &[Some(4.0), Some(4.0), Some(40.0)]);
+        pace(&mut results, "spdlog-rs", &[Some(30.0), Some(2.0), Some(20.0)]);
+        let lead = rows(&results)[0].best_json.clone().unwrap();
+        assert_eq!((lead.rival.as_str(), lead.median), ("spdlog-rs", 2.0));
     }
 
     #[test]

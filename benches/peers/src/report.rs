@@ -127,7 +127,7 @@ pub fn sample_size(results: &Results) -> String {
         n => format!("Medians of {n} fresh processes"),
     };
     format!(
-        "{runs}; {} calls a thread when paced (or 5 s of them), bursts of {} events",
+        "{runs}; {} calls a thread when paced (or 2 s of them), bursts of {} events",
         grouped(settings.calls as f64),
         grouped(settings.events as f64)
     )

@@ -12,7 +12,7 @@ use crate::peers::{About, WhenFull, Writes};
 use crate::stats::median;
 
 /// A paced measurement takes no longer than this.
-const PACED_LIMIT_NS: u64 = 5_000_000_000;
+const PACED_LIMIT_NS: u64 = 2_000_000_000;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
@@ -29,7 +29,7 @@ pub struct Settings {
     pub runs: usize,
     pub threads: Vec<usize>,
     pub gaps_ns: Vec<u64>,
-    /// Calls of each thread when paced; fewer where they would take longer than five seconds.
+    /// Calls of each thread when paced; fewer where they would take longer than two seconds.
     pub calls: u64,
     /// Events of a burst.
     pub events: u64,
@@ -224,7 +224,7 @@ mod tests {
             Work::Paced { calls, .. } => (threads, calls),
             Work::Burst { .. } => (threads, 0),
         });
-        assert!(calls.eq([(2, 200_000), (2, 50_000), (2, 0)]));
+        assert!(calls.eq([(2, 200_000), (2, 20_000), (2, 0)]));
     }
 
     #[test]

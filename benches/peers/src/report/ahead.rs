@@ -7,9 +7,9 @@ use crate::results::Results;
 
 const HOW: &str = "\
     Times better: how many times better logwheel is than its best rival, within the same round; the median of all \
-    rounds (lowest–highest). Above 1 logwheel is better, below 1 the rival. The best rival is the one with the best \
-    median of the figure, among those who write JSON and among all who write a file; who lost events in a job is not \
-    compared there.";
+    rounds (lowest–highest). Above 1 logwheel is better, below 1 the rival. The best rival is the one over which the \
+    lead is least, among those who write JSON and among all who write a file; who lost events in a job is not compared \
+    there.";
 
 /// The table, with what it means; `None` where logwheel or a rival was not measured.
 pub fn ahead(results: &Results) -> Option<String> {
