@@ -15,8 +15,10 @@ pub struct LineBuffer {
     len: usize,
 }
 
-/// Room is made for so much more than is needed: seldom, and without touching much memory.
-const ROOM: usize = 4 << 10;
+/// Room is made for as much again as was written, but within these bounds: seldom where much is written, and little
+/// where a short text is kept.
+const LEAST_ROOM: usize = 64;
+const MOST_ROOM: usize = 4 << 10;
 
 /// The longest text that [`LineBuffer::put_short`] takes.
 const SHORT: usize = 32;
@@ -136,10 +138,10 @@ impl LineBuffer {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, more: usize) {
-        self.bytes.resize(self.len + more + ROOM, 0);
+        self.bytes.resize(self.len + more + self.len.clamp(LEAST_ROOM, MOST_ROOM), 0);
     }
 
-    /// Appends what there is no room for, and leaves no room behind it: whoever only appends never needs any.
+    /// Appends what there is no room for, and leaves no room behind it: whoever appends large pieces never needs any.
     #[cold]
     #[inline(never)]
     fn extend_beyond(&mut self, bytes: &[u8]) {
@@ -274,6 +276,13 @@ mod tests {
             }
             prop_assert!(*buffer.clone() == vector[..]);
         }
+    }
+
+    #[test]
+    fn a_short_text_keeps_little_memory() {
+        let mut buffer = LineBuffer::new();
+        (0..40).for_each(|_| buffer.push(b'x'));
+        assert!(buffer.capacity() < 200, "{}", buffer.capacity());
     }
 
     #[test]

@@ -16,8 +16,8 @@ use logwheel::{
 use logwheel::{
     Batch, BatchLimits, Callsite, Delivered, DeliveryError, EncodeCounts, EncodedFields, Enricher, Enrichment, Entry,
     Envelope, Event, EventBuffers, Field, Filter, Health, Identity, JsonEncoder, JsonText, Layer, Level, LevelError,
-    Named, Processed, Processor, RawJson, Record, Redactor, Refused, Secret, Shape, Sink, SinkError, StageError,
-    ToValue, TraceContext, UnknownLevel, Value, Verdict, named, wire, write_error_chain,
+    LineBuffer, NameEnds, Named, PayloadDraft, Processed, Processor, RawJson, Record, Redactor, Refused, Secret, Shape,
+    Sink, SinkError, StageError, ToValue, TraceContext, UnknownLevel, Value, Verdict, named, wire, write_error_chain,
 };
 // The sinks'.
 use logwheel::{
@@ -127,6 +127,8 @@ fn functions_and_constructors_are_where_they_belong() {
     assert_eq!(text, "failed");
     assert!(matches!(7u8.to_value(), Value::U64(7)));
     assert_eq!(wire::MAX_NAME, usize::from(u16::MAX));
+    let _: for<'b> fn(&'b mut Batch) -> PayloadDraft<'b> = Batch::draft;
+    let _: (LineBuffer, NameEnds) = (LineBuffer::new(), NameEnds::new());
     assert_eq!(JsonEncoder::new(Envelope::V1_1).counts(), EncodeCounts::default());
     let _: (LevelFilter, StaticFields, Host) =
         (filters::LevelFilter::new(Level::INFO), StaticFields::new(), Host::new());

@@ -128,8 +128,11 @@ impl EncodedFields {
 
     /// Adds a field; an earlier one of the same name is hidden by it.
     pub fn push(&mut self, name: &str, value: impl ToValue) {
-        self.texts.truncate(self.encoded);
-        encode_formatted(value.to_value(), |value| encode_named(name, &value, &mut self.texts));
+        encode_formatted(value.to_value(), |value| {
+            // Not before: formatting runs foreign code, which may panic.
+            self.texts.truncate(self.encoded);
+            encode_named(name, &value, &mut self.texts);
+        });
         self.encoded = self.texts.len();
         self.rebuild_index();
     }

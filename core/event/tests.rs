@@ -147,3 +147,26 @@ fn damaged_bytes_are_said_and_the_readable_part_is_kept() {
     assert!(event.is_damaged());
     assert_eq!(text(&event), "id=U64(7)/Argument ");
 }
+
+#[test]
+fn fields_written_ahead_stay_whole_when_the_value_of_another_one_panics() {
+    struct Panics;
+    impl std::fmt::Display for Panics {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("as values may")
+        }
+    }
+    let mut fields = EncodedFields::new();
+    fields.push("service", "orders");
+    fields.write_ahead();
+    let push = std::panic::AssertUnwindSafe(|| fields.push("x", Value::Display(&Panics)));
+    assert!(std::panic::catch_unwind(push).is_err());
+    let mut buffers = EventBuffers::default();
+    let mut event = Event::open(record(&[], &[]), &mut buffers);
+    let mut enrichment = Enrichment::new(&mut event);
+    enrichment.add_encoded(&fields);
+    enrichment.commit();
+    let line = crate::testing::line_of(&event, crate::Envelope::Flat);
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["service"], "orders");
+}

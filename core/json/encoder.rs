@@ -87,7 +87,7 @@ impl JsonEncoder {
     }
 }
 
-/// One line that is being written; its message is.
+/// One line that is being written, behind its opening.
 struct Line<'l, 'a> {
     event: &'l Event<'a>,
     site: Option<&'l SiteKeys>,

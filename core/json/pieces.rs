@@ -45,7 +45,7 @@ pub(super) struct Template {
     pub(super) keys: SiteKeys,
 }
 
-/// For each field of a call site `"name":`, as [`key_text`] has it; `None` where the name has to be looked at in each
+/// The name of each field of a call site, as [`key_text`] has it; `None` where the name has to be looked at in each
 /// event.
 #[derive(Debug)]
 pub(super) struct SiteKeys(Box<[Option<Piece>]>);

@@ -20,8 +20,7 @@ impl SecondText {
     pub(super) const LEN: usize = 19;
 
     /// Whether it is the text of this second since the Unix epoch.
-    #[inline]
-    pub(super) fn is_of(&self, second: u64) -> bool {
+    fn is_of(&self, second: u64) -> bool {
         self.second == second
     }
 

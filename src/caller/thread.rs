@@ -177,6 +177,9 @@ impl Callers {
         // Engines that were shut down: this is the moment to forget them.
         self.first.take_if(|caller| caller.intake.is_closed());
         self.others.retain(|caller| !caller.intake.is_closed());
+        if self.first.is_none() {
+            self.first = self.others.pop();
+        }
         if intake.is_closed() {
             return None;
         }

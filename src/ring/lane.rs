@@ -177,18 +177,20 @@ pub(crate) struct LaneWriter {
     pub(crate) state: Arc<LaneState>,
     /// As in `state`, nearer by.
     slot_bytes: usize,
-    /// Where the slots lie, one behind the other.
-    first_slot: NonNull<u8>,
+    slots: Slots,
     slot_mask: u64,
     hint_mask: u64,
-    /// One past the last sequence that was published through this end.
+    /// One past the last sequence that was published through this end; of a private lane, the one that is claimed next.
     next: u64,
     producer: LaneProducer,
 }
 
-// SAFETY: `first_slot` belongs to `state`'s arena, which may be used from any thread; what lies there is written
-// only where the producer, which may be sent, says so.
-unsafe impl Send for LaneWriter {}
+/// Where a lane's slots lie, one behind the other.
+struct Slots(NonNull<u8>);
+
+// SAFETY: an address in an arena, which may be used from any thread. What lies there is written only where a
+// producer says so.
+unsafe impl Send for Slots {}
 
 enum LaneProducer {
     Private(SingleProducer<SlotCell, SingleConsumerBarrier>),
@@ -199,7 +201,7 @@ impl LaneWriter {
     fn new(state: Arc<LaneState>, producer: LaneProducer) -> Self {
         Self {
             slot_bytes: state.slot_bytes,
-            first_slot: state.arena.at(0),
+            slots: Slots(state.arena.at(0)),
             slot_mask: state.slots - 1,
             hint_mask: state.slots / 4 - 1,
             state,
@@ -217,10 +219,13 @@ impl LaneWriter {
         let sequence = match &mut self.producer {
             LaneProducer::Private(ring) => {
                 // SAFETY: the mask keeps it inside the arena.
-                let memory = unsafe { self.first_slot.add((self.next & self.slot_mask) as usize * slot_bytes) };
+                let memory = unsafe { self.slots.0.add((self.next & self.slot_mask) as usize * slot_bytes) };
                 // SAFETY: the only producer of a ring claims its sequences one by one, beginning with 0, so it is
                 // `next` that is claimed; cells and slots are in the same order.
-                ring.try_publish(|cell| unsafe { cell.fill(memory, slot_bytes, event) })
+                let claimed = ring.try_publish(|cell| unsafe { cell.fill(memory, slot_bytes, event) });
+                // Another version of the ring that counts otherwise is found out at its first event.
+                assert!(claimed.as_ref().map_or(true, |sequence| *sequence as u64 == self.next), "one after the other");
+                claimed
             }
             LaneProducer::Shared(ring) => {
                 // SAFETY: the cell belongs to this lane, whose slots have this size.

@@ -21,7 +21,7 @@ const DEFAULT_KEYS: usize = 5_000;
 #[derive(Debug, Clone)]
 pub struct FieldSearch {
     paths: Paths,
-    /// Of the event's own fields.
+    /// What was found out of names of the events' own fields.
     names: KnownNames,
     pub max_depth: usize,
     pub max_keys: usize,

@@ -11,7 +11,7 @@ pub enum Concern {
     Leads,
 }
 
-/// The last name at each of some places; longer ones are not kept.
+/// The last name that came at each of some places, if it has at most [`LONGEST`] bytes, and what it means.
 #[derive(Debug, Clone)]
 pub struct KnownNames(Box<[Option<Known>; PLACES]>);
 
