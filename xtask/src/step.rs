@@ -1,8 +1,9 @@
 //! Commands that are shown, run, and named when they fail.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::OnceLock;
 
 /// One command, run in the root of the workspace.
 #[must_use]
@@ -110,7 +111,11 @@ impl fmt::Display for Failure {
 
 /// The root of the workspace.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+    static XTASK: OnceLock<PathBuf> = OnceLock::new();
+    // That in which cargo runs it, not that in which it was built: two clones may share a target directory.
+    let xtask = XTASK
+        .get_or_init(|| std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into()).into());
+    xtask.parent().expect("xtask is a folder of the workspace")
 }
 
 /// The one target directory of all steps.
