@@ -155,11 +155,6 @@ impl LineBuffer {
 /// of its words `plain`; if not, `room` may hold anything.
 #[inline(always)]
 fn copy_short(text: &[u8], room: &mut [u8; SHORT], plain: impl Fn(u64) -> bool) -> bool {
-    /// The first and the last `N` bytes, which overlap in the middle.
-    #[inline(always)]
-    fn both_ends<const N: usize>(text: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
-        Some((text.first_chunk()?, text.last_chunk()?))
-    }
     let (len, word) = (text.len(), |bytes: &[u8]| bytes.first_chunk().map_or(0, |word| u64::from_le_bytes(*word)));
     if len > SHORT {
         return false;
@@ -183,6 +178,12 @@ fn copy_short(text: &[u8], room: &mut [u8; SHORT], plain: impl Fn(u64) -> bool) 
         }
         len == 0 || plain(all | SPACES << (8 * len))
     }
+}
+
+/// The first and the last `N` bytes, which may overlap in the middle.
+#[inline(always)]
+pub(crate) fn both_ends<const N: usize>(text: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+    Some((text.first_chunk()?, text.last_chunk()?))
 }
 
 const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);

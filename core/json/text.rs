@@ -1,6 +1,7 @@
 //! JSON strings: escaping and what is not UTF-8.
 
 use crate::LineBuffer;
+use crate::line_buffer::both_ends;
 
 /// A text that displays as a JSON string with its quotes.
 #[derive(Debug, Clone, Copy)]
@@ -173,11 +174,6 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
         }
     }
     one == other
-}
-
-#[inline(always)]
-fn both_ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
-    Some((bytes.first_chunk()?, bytes.last_chunk()?))
 }
 
 #[cfg(test)]
