@@ -25,8 +25,8 @@ use std::time::Duration;
 use logwheel::wire::encode_named;
 use logwheel::{
     Engine, EngineBuilder, Envelope, Event, EventBuffers, FieldMask, Host, JsonEncoder, Lanes, Level, LevelFilter,
-    LineBuffer, Logger, NullSink, OnFull, Overflow, Record, Shape, SinkOptions, SizeGuard, StaticFields, Topology,
-    Value, debug, filters, info,
+    LineBuffer, Logger, NullSink, OnFull, Overflow, Record, Scope, Shape, SinkOptions, SizeGuard, StaticFields,
+    Topology, TraceContext, Value, debug, filters, info,
 };
 use measure::events::{AGENT, eight_fields, three_fields};
 
@@ -130,6 +130,9 @@ fn callers() {
     case("private/3_fields_2_bound", Lanes::PerThread, bound, three_fields);
     case("private/display", Lanes::PerThread, plain, |logger, n| info!(logger, "request", id = %n));
     case("private/string_100", Lanes::PerThread, plain, |logger, _| info!(logger, "request", agent = black_box(AGENT)));
+    let trace = TraceContext::parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let _request = Scope::new().field("request_id", "r-42").trace(trace.expect("a valid header")).enter();
+    case("private/3_fields_in_scope", Lanes::PerThread, plain, three_fields);
 }
 
 /// What the event of `benches/chain.rs` has: six fields, one of them secret.

@@ -8,6 +8,7 @@
 mod arguments;
 mod big;
 mod counts;
+mod draft;
 mod format;
 mod full;
 mod intake;

@@ -26,7 +26,9 @@ mod sequencing;
 pub(crate) use lane::{Full, LaneState, LaneWriter, SharedLane, lane_bytes, private_lane};
 pub(crate) use overflow::{Chain, OverflowPool};
 pub(crate) use reader::LaneReader;
-pub(crate) use slot::{ArgumentBuffer, Fill, Flags, HEADER_BYTES, Slot, SlotHeader, SlotWriter};
+pub(crate) use slot::{
+    ArgumentBuffer, Fill, Flags, HEADER_BYTES, MAX_ARGUMENTS, Marks, Slot, SlotHeader, SlotWriter, fill_arguments,
+};
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,9 @@
 use logwheel_core::wire::Out;
 
 use super::arguments::Arguments;
+use super::draft::{Draft, Surroundings};
 use super::full::{self, Room};
-use super::thread::{Draft, place};
+use super::thread::place;
 use super::{CallerCounts, DropReason, Intake};
 use crate::config::{OnFull, OnOverflow};
 use crate::ring::{Chain, Fill, Flags, HEADER_BYTES, LaneWriter, SlotHeader, SlotWriter};
@@ -29,7 +30,12 @@ fn cap_for<A: Arguments>(arguments: &A, budget: usize) -> Option<usize> {
 /// Publishes an event that is larger than a slot.
 #[cold]
 #[inline(never)]
-pub(super) fn send<A: Arguments>(intake: &Intake, lane: &mut LaneWriter, counts: &CallerCounts, event: Draft<'_, A>) {
+pub(super) fn send<A: Arguments, S: Surroundings>(
+    intake: &Intake,
+    lane: &mut LaneWriter,
+    counts: &CallerCounts,
+    event: Draft<'_, A, S>,
+) {
     let config = &intake.config;
     let level = event.statement.marks.level_number();
     // Through the pool: whole, or as much of it as is allowed.
@@ -83,14 +89,14 @@ fn take_blocks<'i>(
 
 /// An event whose longest texts may be cut.
 #[derive(Clone, Copy)]
-struct Capped<'a, A> {
-    draft: Draft<'a, A>,
+struct Capped<'a, A, S> {
+    draft: Draft<'a, A, S>,
     cap: Option<usize>,
 }
 
-impl<'a, A: Arguments> Capped<'a, A> {
+impl<'a, A: Arguments, S: Surroundings> Capped<'a, A, S> {
     /// The event in at most `bytes` bytes: whole if that is enough.
-    fn within(draft: Draft<'a, A>, bytes: usize) -> Option<Self> {
+    fn within(draft: Draft<'a, A, S>, bytes: usize) -> Option<Self> {
         if draft.len() <= bytes {
             return Some(Self { draft, cap: None });
         }
@@ -113,7 +119,7 @@ impl<'a, A: Arguments> Capped<'a, A> {
 }
 
 /// All of it into the slot.
-impl<A: Arguments> Fill for Capped<'_, A> {
+impl<A: Arguments, S: Surroundings> Fill for Capped<'_, A, S> {
     fn header(&self) -> SlotHeader {
         self.draft.header()
     }

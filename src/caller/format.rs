@@ -9,7 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use logwheel_core::{Value, write_error_chain};
 
 use super::Intake;
-use super::thread::{Statement, THREAD, publish};
+use super::draft::Statement;
+use super::thread::{THREAD, publish};
 use crate::sync::Arc;
 
 /// A longer scratch is not kept between events.

@@ -7,7 +7,7 @@ use logwheel_stages::FillGauge;
 use super::{CallerCounts, CallerTotals};
 use crate::clock::TickClock;
 use crate::config::{Config, SHARED_LANE_FACTOR};
-use crate::ring::{Fill, Flags, LaneWriter, OverflowPool, SharedLane, SlotHeader, SlotWriter, private_lane};
+use crate::ring::{Fill, Flags, LaneWriter, Marks, OverflowPool, SharedLane, SlotHeader, SlotWriter, private_lane};
 use crate::sync::{Arc, AtomicBool, AtomicU8, Condvar, Mutex, Ordering};
 use crate::workers::{Inbox, Task};
 
@@ -322,7 +322,7 @@ struct Marker {
 
 impl Fill for Marker {
     fn header(&self) -> SlotHeader {
-        SlotHeader { ticks: self.ticks, flags: Flags::MARKER, ..SlotHeader::default() }
+        SlotHeader { ticks: self.ticks, marks: Marks::flagged(Flags::MARKER), ..SlotHeader::default() }
     }
 
     fn fill(&self, _: &mut SlotWriter<'_>) {}

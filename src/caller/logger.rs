@@ -7,9 +7,10 @@ use logwheel_core::wire::MAX_NAME;
 use logwheel_core::{Callsite, EncodedFields, Level, ToValue, Value};
 
 use super::arguments::{Arguments, EncodedNamed, Named, Timed, Values};
-use super::thread::{Marks, Statement, publish, publish_encoded};
+use super::draft::Statement;
+use super::thread::{publish, publish_encoded};
 use super::{Intake, format};
-use crate::ring::{ArgumentBuffer, Flags};
+use crate::ring::{ArgumentBuffer, Flags, MAX_ARGUMENTS, Marks, fill_arguments};
 use crate::sync::Arc;
 
 /// A handle to log with: a name and bound fields that its events carry.
@@ -131,15 +132,15 @@ impl Logger {
         let Some(intake) = &self.intake else { return };
         let marks = Marks::new(level, Flags::default().with(Flags::INLINE_MESSAGE, inline_message));
         let formatted = values.needs_formatting();
-        if formatted || values.encoded_len() > ArgumentBuffer::CAPACITY {
+        if formatted || values.encoded_len() > MAX_ARGUMENTS {
             // An array of `N` here, and only here: values that a call sees lie in memory.
             let mut array = [Value::Null; N];
             values.copy_to(&mut array);
             let statement = Statement { callsite, marks, context: &self.context };
             return publish_unusual(intake, statement, formatted, array);
         }
-        let mut buffer = ArgumentBuffer::new();
-        let arguments = buffer.fill(|out| values.encode(out));
+        let mut buffer = ArgumentBuffer::uninit();
+        let arguments = fill_arguments(&mut buffer, |out| values.encode(out));
         publish_encoded(intake, &self.context, callsite, marks, arguments);
     }
 

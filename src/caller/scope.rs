@@ -122,6 +122,12 @@ impl ScopeState {
         Self { fields: Vec::new(), trace: None }
     }
 
+    /// Whether events are the same without it.
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.trace.is_none()
+    }
+
     #[inline(always)]
     pub(super) fn fields(&self) -> &[u8] {
         &self.fields

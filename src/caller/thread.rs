@@ -2,16 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 
-use logwheel_core::wire::Out;
-use logwheel_core::{Callsite, EncodedFields, Level, TraceContext};
+use logwheel_core::{Callsite, EncodedFields};
 
 use super::arguments::{Arguments, Encoded};
 use super::big;
+use super::draft::{Bare, Draft, Inside, Statement, Surroundings};
 use super::full::{self, Room};
 use super::scope::ScopeState;
 use super::{CallerCounts, DropReason, Intake};
 use crate::config::Lanes;
-use crate::ring::{Fill, Flags, Full, HEADER_BYTES, LaneWriter, SlotHeader, SlotWriter};
+use crate::ring::{Fill, Full, LaneWriter, Marks};
 use crate::sync::Arc;
 
 pub(super) struct ThreadState {
@@ -56,49 +56,38 @@ pub(crate) fn on_pipeline_thread() -> bool {
     THREAD.try_with(|thread| thread.pipeline.get()).unwrap_or(false)
 }
 
-/// The fixed part of an event.
-#[derive(Clone, Copy)]
-pub(super) struct Statement<'a> {
-    pub(super) callsite: &'static Callsite,
-    pub(super) marks: Marks,
-    /// The logger's name and bound fields, encoded.
-    pub(super) context: &'a [u8],
-}
-
-/// Level and flags in one word.
-#[derive(Clone, Copy)]
-pub(super) struct Marks(u32);
-
-impl Marks {
-    #[inline(always)]
-    pub(super) fn new(level: Level, flags: Flags) -> Self {
-        Self(u32::from(level.number()) | u32::from(flags.bits()) << 8)
-    }
-
-    #[inline(always)]
-    pub(super) fn level_number(self) -> u8 {
-        self.0 as u8
-    }
-
-    #[inline(always)]
-    pub(super) fn flags(self) -> Flags {
-        Flags::from_bits((self.0 >> 8) as u8)
-    }
-
-    #[inline(always)]
-    pub(super) fn with(self, flags: Flags, on: bool) -> Self {
-        Self(if on { self.0 | u32::from(flags.bits()) << 8 } else { self.0 })
-    }
-}
-
 /// Publishes one event whose arguments are encoded already: the usual case.
 ///
 /// One copy of this code serves all statements and stays in the processor's cache; what is
 /// particular to a statement, the kinds of its values, was dealt with in the statement itself.
 /// Everything is passed in registers: a struct would be read back from memory in other pieces
 /// than it was written in, which stalls the processor.
+///
+/// What is not usual is begun anew elsewhere, so that this stays short.
 #[inline(never)]
 pub(super) fn publish_encoded(
+    intake: &Arc<Intake>,
+    context: &Arc<[u8]>,
+    callsite: &'static Callsite,
+    marks: Marks,
+    arguments: &[u8],
+) {
+    let done = with_sending(|sending| {
+        let Some(caller) = sending.callers.first_in(intake) else { return false };
+        if !caller.thread.is_empty() || !sending.scope.is_empty() {
+            return false;
+        }
+        caller.publish(Statement { callsite, marks, context }, |_| Bare, Encoded(arguments));
+        true
+    });
+    if !done {
+        publish_encoded_unusual(intake, context, callsite, marks, arguments);
+    }
+}
+
+/// As [`publish_encoded`], from a thread of which nothing is known.
+#[inline(never)]
+fn publish_encoded_unusual(
     intake: &Arc<Intake>,
     context: &Arc<[u8]>,
     callsite: &'static Callsite,
@@ -111,30 +100,37 @@ pub(super) fn publish_encoded(
 /// Publishes one event whose values are plain.
 #[inline]
 pub(super) fn publish<A: Arguments>(intake: &Arc<Intake>, statement: Statement<'_>, arguments: A) {
-    let done = THREAD.try_with(|thread| {
-        // Borrowed already: the allocator logs, say. Then this thread is as good as a stranger.
-        let Ok(mut sending) = thread.sending.try_borrow_mut() else { return false };
-        let Sending { callers, scope } = &mut *sending;
+    let done = with_sending(|Sending { callers, scope }| {
         let Some(caller) = callers.of(intake) else { return false };
-        caller.publish(statement, scope, arguments);
+        caller.publish(statement, |thread| Inside { thread, scope }, arguments);
         true
     });
-    // Also while the thread's own state is being destroyed.
-    if !matches!(done, Ok(true)) {
+    if !done {
         publish_stray(intake, statement, arguments);
     }
+}
+
+/// `false` if `send` said so, or was not asked: the thread's state is borrowed already (the allocator logs, say) or is
+/// being destroyed. Then this thread is as good as a stranger.
+#[inline(always)]
+fn with_sending(send: impl FnOnce(&mut Sending) -> bool) -> bool {
+    let sent = THREAD.try_with(|thread| match thread.sending.try_borrow_mut() {
+        Ok(mut sending) => send(&mut sending),
+        Err(_) => false,
+    });
+    matches!(sent, Ok(true))
 }
 
 /// For a thread without state: through a producer made for this one event.
 #[cold]
 #[inline(never)]
 fn publish_stray<A: Arguments>(intake: &Intake, statement: Statement<'_>, arguments: A) {
-    let (mut lane, counts, scope) = (intake.shared.writer(), &intake.strays, ScopeState::new());
+    let (mut lane, counts) = (intake.shared.writer(), &intake.strays);
     counts.submitted();
     if intake.is_closed() {
         return counts.dropped(DropReason::Closed);
     }
-    let event = Draft::new(intake, statement, &[], &scope, arguments);
+    let event = Draft::new(intake, statement, Bare, arguments);
     if event.fits(&lane) {
         place(intake, &mut lane, counts, statement.marks.level_number(), &event);
     } else {
@@ -146,7 +142,7 @@ fn publish_stray<A: Arguments>(intake: &Intake, statement: Statement<'_>, argume
 struct Caller {
     intake: Arc<Intake>,
     lane: LaneWriter,
-    /// How many events until this thread asks for a private lane.
+    /// How many events until this thread asks for a private lane, while it has none.
     until_promotion: u32,
     counts: Arc<CallerCounts>,
     /// The fields with the thread's name that a stage wants in each event, encoded.
@@ -161,6 +157,12 @@ impl Callers {
             return self.first.as_mut();
         }
         self.of_another(intake)
+    }
+
+    /// The part in this engine if it is the first one.
+    #[inline(always)]
+    fn first_in(&mut self, intake: &Arc<Intake>) -> Option<&mut Caller> {
+        self.first.as_mut().filter(|caller| Arc::ptr_eq(&caller.intake, intake))
     }
 
     #[inline(never)]
@@ -209,19 +211,24 @@ fn thread_fields(names: &[String]) -> Box<[u8]> {
 }
 
 impl Caller {
+    /// Publishes an event with the surroundings that `around` makes of the thread's fields.
     #[inline(always)]
-    fn publish<A: Arguments>(&mut self, statement: Statement<'_>, scope: &ScopeState, arguments: A) {
-        if self.until_promotion == 0 {
-            self.promote();
+    fn publish<'a, A: Arguments, S: Surroundings>(
+        &'a mut self,
+        statement: Statement<'_>,
+        around: impl FnOnce(&'a [u8]) -> S,
+        arguments: A,
+    ) {
+        if !self.lane.is_private() {
+            self.count_towards_promotion();
         }
-        self.until_promotion -= 1;
         let Self { intake, lane, counts, thread, .. } = self;
         counts.submitted_by_owner();
         if intake.is_closed() {
             return counts.dropped(DropReason::Closed);
         }
         // Its parts stay in registers: only the unusual ways take it as a whole, and get a copy.
-        let event = Draft::new(intake, statement, thread, scope, arguments);
+        let event = Draft::new(intake, statement, around(thread), arguments);
         if !event.fits(lane) {
             return big::send(intake, lane, counts, event);
         }
@@ -235,14 +242,19 @@ impl Caller {
         }
     }
 
+    #[inline(never)]
+    fn count_towards_promotion(&mut self) {
+        if self.until_promotion == 0 {
+            self.promote();
+        }
+        self.until_promotion -= 1;
+    }
+
     /// Asks for a private lane. Leaves `until_promotion` above zero.
     #[cold]
-    #[inline(never)]
     fn promote(&mut self) {
         self.until_promotion = self.intake.config.promote_after.max(16);
-        if self.lane.is_private() {
-            self.until_promotion = u32::MAX;
-        } else if let Some(lane) = self.intake.spare_lane() {
+        if let Some(lane) = self.intake.spare_lane() {
             self.move_to(lane);
         }
     }
@@ -251,7 +263,6 @@ impl Caller {
     fn move_to(&mut self, lane: LaneWriter) {
         lane.follow(&self.lane);
         self.lane = lane;
-        self.until_promotion = u32::MAX;
     }
 }
 
@@ -301,98 +312,6 @@ pub(crate) fn attach_thread(intake: &Arc<Intake>) -> Result<(), AttachError> {
             Ok(())
         })
         .unwrap_or(Err(AttachError::Closed))
-}
-
-/// An event before it is in a slot.
-#[derive(Clone, Copy)]
-pub(super) struct Draft<'a, A> {
-    pub(super) ticks: u64,
-    pub(super) callsite: u32,
-    pub(super) statement: Statement<'a>,
-    /// Fields with the name of the thread.
-    pub(super) thread: &'a [u8],
-    pub(super) scope: &'a [u8],
-    pub(super) trace: Option<&'a TraceContext>,
-    pub(super) arguments: A,
-    pub(super) arguments_len: usize,
-}
-
-impl<'a, A: Arguments> Draft<'a, A> {
-    #[inline(always)]
-    fn new(intake: &Intake, statement: Statement<'a>, thread: &'a [u8], scope: &'a ScopeState, arguments: A) -> Self {
-        Draft {
-            ticks: intake.clock.now(),
-            // Before the claim: a call site's first event enters it into a table.
-            callsite: statement.callsite.id(),
-            statement,
-            thread,
-            scope: scope.fields(),
-            trace: scope.trace(),
-            arguments,
-            arguments_len: arguments.encoded_len(),
-        }
-    }
-
-    /// Whether a slot can hold it.
-    #[inline(always)]
-    fn fits(&self, lane: &LaneWriter) -> bool {
-        HEADER_BYTES + self.len() <= lane.slot_bytes()
-    }
-}
-
-impl<A> Draft<'_, A> {
-    /// The bytes behind the header.
-    #[inline(always)]
-    pub(super) fn len(&self) -> usize {
-        let trace = if self.trace.is_some() { TraceContext::ENCODED_LEN } else { 0 };
-        trace + self.context_len() + self.arguments_len
-    }
-
-    #[inline(always)]
-    fn context_len(&self) -> usize {
-        self.statement.context.len() + self.thread.len() + self.scope.len()
-    }
-
-    #[inline(always)]
-    pub(super) fn encode_context<O: Out>(&self, out: &mut O) {
-        if let Some(trace) = self.trace {
-            out.put_array(trace.to_bytes());
-        }
-        out.put(self.statement.context);
-        if !self.thread.is_empty() {
-            out.put(self.thread);
-        }
-        if !self.scope.is_empty() {
-            out.put(self.scope);
-        }
-    }
-
-    /// The header, whose `tail` and extra flags say where the arguments are.
-    #[inline(always)]
-    pub(super) fn header_with(&self, tail: u32, flags: Flags) -> SlotHeader {
-        SlotHeader {
-            ticks: self.ticks,
-            callsite: self.callsite,
-            level: self.statement.marks.level_number(),
-            flags: self.statement.marks.flags().with(Flags::TRACE, self.trace.is_some()).with(flags, true),
-            context_len: self.context_len() as u32,
-            tail,
-        }
-    }
-}
-
-/// All of it into the slot.
-impl<A: Arguments> Fill for Draft<'_, A> {
-    #[inline(always)]
-    fn header(&self) -> SlotHeader {
-        self.header_with(self.arguments_len as u32, Flags::default())
-    }
-
-    #[inline(always)]
-    fn fill(&self, slot: &mut SlotWriter<'_>) {
-        self.encode_context(slot);
-        self.arguments.encode(slot);
-    }
 }
 
 #[inline(always)]

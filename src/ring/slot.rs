@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
 
+use logwheel_core::Level;
 use logwheel_core::wire::Out;
 
 use super::OverflowPool;
@@ -18,13 +19,19 @@ pub(crate) struct SlotHeader {
     pub(crate) ticks: u64,
     /// The number of the log statement.
     pub(crate) callsite: u32,
-    pub(crate) level: u8,
-    pub(crate) flags: Flags,
+    pub(crate) marks: Marks,
     /// The length of the context, behind the header (and behind the trace, if there is one).
     pub(crate) context_len: u32,
     /// The length of the arguments, behind the context; or, with [`Flags::OVERFLOW`], the first
     /// block in the overflow pool that holds trace, context and arguments (their length first).
     pub(crate) tail: u32,
+}
+
+impl SlotHeader {
+    #[inline(always)]
+    pub(crate) fn has(&self, flags: Flags) -> bool {
+        self.marks.flags().contains(flags)
+    }
 }
 
 /// Small, so that an everyday event fits into one cache line with it.
@@ -51,16 +58,6 @@ impl Flags {
     pub(crate) const OVERFLOW: Flags = Flags(32);
 
     #[inline(always)]
-    pub(crate) const fn bits(self) -> u8 {
-        self.0
-    }
-
-    #[inline(always)]
-    pub(crate) const fn from_bits(bits: u8) -> Flags {
-        Flags(bits)
-    }
-
-    #[inline(always)]
     pub(crate) fn contains(self, other: Flags) -> bool {
         self.0 & other.0 != 0
     }
@@ -68,6 +65,39 @@ impl Flags {
     #[inline(always)]
     pub(crate) const fn with(self, other: Flags, on: bool) -> Flags {
         Flags(if on { self.0 | other.0 } else { self.0 })
+    }
+}
+
+/// Level and flags in one word: it is passed on, and stored, as one.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(transparent)]
+pub(crate) struct Marks(u32);
+
+impl Marks {
+    #[inline(always)]
+    pub(crate) fn new(level: Level, flags: Flags) -> Self {
+        Self(u32::from(level.number()) | u32::from(flags.0) << 8)
+    }
+
+    /// Nothing but flags, for what is no event.
+    #[inline(always)]
+    pub(crate) fn flagged(flags: Flags) -> Self {
+        Self(u32::from(flags.0) << 8)
+    }
+
+    #[inline(always)]
+    pub(crate) fn level_number(self) -> u8 {
+        self.0 as u8
+    }
+
+    #[inline(always)]
+    pub(crate) fn flags(self) -> Flags {
+        Flags((self.0 >> 8) as u8)
+    }
+
+    #[inline(always)]
+    pub(crate) fn with(self, flags: Flags, on: bool) -> Self {
+        Self(if on { self.0 | u32::from(flags.0) << 8 } else { self.0 })
     }
 }
 
@@ -174,27 +204,22 @@ impl Out for SlotWriter<'_> {
 
 /// Where a statement puts its encoded values before they go into a slot as one piece.
 ///
-/// On the caller's stack, and not cleared first: only what was written is ever read.
-pub(crate) struct ArgumentBuffer([MaybeUninit<u8>; ArgumentBuffer::CAPACITY]);
+/// On the caller's stack, and not cleared first: only what was written is ever read. No type around it: the compiler
+/// takes such a one for a constant, and fills it at each call.
+pub(crate) type ArgumentBuffer = MaybeUninit<[u8; MAX_ARGUMENTS]>;
 
-impl ArgumentBuffer {
-    pub(crate) const CAPACITY: usize = 224;
+/// The room in an [`ArgumentBuffer`], in bytes.
+pub(crate) const MAX_ARGUMENTS: usize = 224;
 
-    #[inline(always)]
-    pub(crate) fn new() -> Self {
-        Self([MaybeUninit::uninit(); Self::CAPACITY])
-    }
-
-    /// The bytes that `write` writes.
-    #[inline(always)]
-    pub(crate) fn fill(&mut self, write: impl FnOnce(&mut SlotWriter<'_>)) -> &[u8] {
-        let start = NonNull::from(&mut self.0).cast();
-        let mut writer = SlotWriter { at: start, left: Self::CAPACITY, memory: PhantomData };
-        write(&mut writer);
-        let written = Self::CAPACITY - writer.left;
-        // SAFETY: the writer writes from the start on and leaves no gap.
-        unsafe { slice::from_raw_parts(start.as_ptr(), written) }
-    }
+/// The bytes that `write` writes.
+#[inline(always)]
+pub(crate) fn fill_arguments(buffer: &mut ArgumentBuffer, write: impl FnOnce(&mut SlotWriter<'_>)) -> &[u8] {
+    let start = NonNull::from(buffer).cast();
+    let mut writer = SlotWriter { at: start, left: MAX_ARGUMENTS, memory: PhantomData };
+    write(&mut writer);
+    let written = MAX_ARGUMENTS - writer.left;
+    // SAFETY: the writer writes from the start on and leaves no gap.
+    unsafe { slice::from_raw_parts(start.as_ptr(), written) }
 }
 
 /// Copies a text, with the short ones, the usual case, first.
@@ -221,17 +246,17 @@ unsafe fn copy(bytes: &[u8], target: NonNull<u8>) {
         }
     }
 
-    // SAFETY: passed on from the caller; each arm has at least its `N` bytes.
+    // SAFETY: passed on from the caller; each arm has at least its `N` bytes. What most texts are found first.
     unsafe {
         match bytes.len() {
-            0 => {}
+            len if len > 64 => target.copy_from_nonoverlapping(NonNull::from(bytes).cast(), len),
+            33.. => both_ends::<32>(bytes, target),
+            17.. => both_ends::<16>(bytes, target),
+            8.. => both_ends::<8>(bytes, target),
+            4.. => both_ends::<4>(bytes, target),
+            2.. => both_ends::<2>(bytes, target),
             1 => both_ends::<1>(bytes, target),
-            2..=4 => both_ends::<2>(bytes, target),
-            5..=8 => both_ends::<4>(bytes, target),
-            9..=16 => both_ends::<8>(bytes, target),
-            17..=32 => both_ends::<16>(bytes, target),
-            33..=64 => both_ends::<32>(bytes, target),
-            len => target.copy_from_nonoverlapping(NonNull::from(bytes).cast(), len),
+            0 => {}
         }
     }
 }
@@ -274,6 +299,6 @@ impl<'a> Slot<'a> {
     /// The first block of the event in the overflow pool, if it is there.
     #[inline]
     pub(super) fn overflow(&self) -> Option<u32> {
-        self.header.flags.contains(Flags::OVERFLOW).then_some(self.header.tail)
+        self.header.has(Flags::OVERFLOW).then_some(self.header.tail)
     }
 }

@@ -33,7 +33,7 @@ fn publish(writer: &mut LaneWriter, pool: &OverflowPool, number: u64, payload: &
     let Some(mut chain) = pool.take(payload.len() + 4) else { return false };
     chain.put(&len.to_le_bytes());
     chain.put(payload);
-    let header = SlotHeader { tail: chain.head(), flags: Flags::OVERFLOW, ..header };
+    let header = SlotHeader { tail: chain.head(), marks: Marks::flagged(Flags::OVERFLOW), ..header };
     let published = writer.try_publish(&Plain { header, payload: &[] }).is_ok();
     if published {
         chain.published();

@@ -120,7 +120,7 @@ impl FusedWorker {
 impl Road {
     /// Takes one event through the stages.
     fn carry(&mut self, lane: &LaneState, slot: Slot<'_>) {
-        if slot.header.flags.contains(Flags::MARKER) {
+        if slot.header.has(Flags::MARKER) {
             return;
         }
         let timestamp = self.wall.unix_nanos(slot.header.ticks);

@@ -71,7 +71,7 @@ fn work(intake: &Arc<Intake>, inbox: &Inbox, sleep: Sleep, mut carry: impl FnMut
             lanes.attend_to(task, |_| {});
         }
         let round = lanes.round(u64::MAX, usize::MAX, |_, _, slot| {
-            if !slot.header.flags.contains(Flags::MARKER) {
+            if !slot.header.has(Flags::MARKER) {
                 carry(slot.header.ticks);
             }
         });

@@ -119,7 +119,7 @@ impl FilterWorker {
 impl Gate {
     /// Takes one event through the filters and onto the tray.
     fn admit(&mut self, source: Source, slot: Slot<'_>, tray: &mut Tray) {
-        if slot.header.flags.contains(Flags::MARKER) {
+        if slot.header.has(Flags::MARKER) {
             return;
         }
         let timestamp = self.wall.unix_nanos(slot.header.ticks);
