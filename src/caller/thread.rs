@@ -72,12 +72,14 @@ pub(super) fn publish_encoded(
     marks: Marks,
     arguments: &[u8],
 ) {
-    let done = with_sending(|sending| {
-        let Some(caller) = sending.callers.first_in(intake) else { return false };
-        if !caller.thread.is_empty() || !sending.scope.is_empty() {
-            return false;
+    let statement = Statement { callsite, marks, context };
+    let done = with_sending(|Sending { callers, scope }| {
+        let Some(caller) = callers.first_in(intake) else { return false };
+        if caller.thread.is_empty() && scope.is_empty() {
+            caller.publish(statement, |_| Bare, Encoded(arguments));
+        } else {
+            caller.publish_inside(statement, scope, Encoded(arguments));
         }
-        caller.publish(Statement { callsite, marks, context }, |_| Bare, Encoded(arguments));
         true
     });
     if !done {
@@ -85,7 +87,8 @@ pub(super) fn publish_encoded(
     }
 }
 
-/// As [`publish_encoded`], from a thread of which nothing is known.
+/// As [`publish_encoded`], for a thread whose first engine is another one, or none.
+#[cold]
 #[inline(never)]
 fn publish_encoded_unusual(
     intake: &Arc<Intake>,
@@ -102,7 +105,7 @@ fn publish_encoded_unusual(
 pub(super) fn publish<A: Arguments>(intake: &Arc<Intake>, statement: Statement<'_>, arguments: A) {
     let done = with_sending(|Sending { callers, scope }| {
         let Some(caller) = callers.of(intake) else { return false };
-        caller.publish(statement, |thread| Inside { thread, scope }, arguments);
+        caller.publish_inside(statement, scope, arguments);
         true
     });
     if !done {
@@ -240,6 +243,12 @@ impl Caller {
                 place(intake, lane, counts, level, &copy);
             }
         }
+    }
+
+    /// Publishes an event with the fields of its thread and its scopes. Not inlined: all who call it share one copy.
+    #[inline(never)]
+    fn publish_inside<A: Arguments>(&mut self, statement: Statement<'_>, scope: &ScopeState, arguments: A) {
+        self.publish(statement, |thread| Inside { thread, scope }, arguments);
     }
 
     #[inline(never)]
