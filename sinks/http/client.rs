@@ -1,5 +1,6 @@
 //! The client side of HTTP that all sinks share: one connection, kept from request to request.
 
+mod addresses;
 mod options;
 mod proxy;
 mod timeouts;
@@ -11,8 +12,12 @@ use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 use logwheel_core::DeliveryError;
+use ureq::config::Config;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 
+use self::addresses::Addresses;
 pub use self::options::HttpConfigError;
 pub(super) use self::options::header_name;
 pub(crate) use self::options::{ClientOptions, client_setters, option_error};
@@ -26,6 +31,8 @@ pub(crate) const MAX_ANSWER: u64 = 64 * 1024;
 /// Posts bodies to one URL.
 pub(crate) struct Client {
     agent: ureq::Agent,
+    /// Where the agent goes.
+    addresses: Addresses<DefaultResolver>,
     uri: Uri,
     /// The URL without its query, which may hold a key.
     shown: String,
@@ -71,7 +78,7 @@ impl Client {
             request.headers_mut().insert(name, value);
         }
 
-        let response = self.agent.run(request).map_err(|error| response::transport_error(&error, &self.shown))?;
+        let response = self.agent.run(request).map_err(|error| self.failed(&error))?;
         Ok(self.read(response, passing))
     }
 
@@ -88,8 +95,14 @@ impl Client {
         for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
             request.headers_mut().remove(name);
         }
-        let response = self.agent.run(request).map_err(|error| response::transport_error(&error, &self.shown))?;
+        let response = self.agent.run(request).map_err(|error| self.failed(&error))?;
         Ok(Answer { url: uri.to_string().into(), ..self.read(response, Vec::new()) })
+    }
+
+    /// There was no answer.
+    fn failed(&self, error: &ureq::Error) -> DeliveryError {
+        self.addresses.forget();
+        response::transport_error(error, &self.shown)
     }
 
     fn read(&mut self, response: Response<ureq::Body>, passing: Vec<String>) -> Answer<'_> {
@@ -119,8 +132,10 @@ impl Client {
     /// Another client for the same URL, with a connection of its own.
     #[cfg(feature = "loki")]
     pub(crate) fn sibling(&self) -> Self {
+        let (agent, addresses) = new_agent(self.agent.config().clone());
         Self {
-            agent: self.agent.config().clone().new_agent(),
+            agent,
+            addresses,
             uri: self.uri.clone(),
             shown: self.shown.clone(),
             headers: self.headers.clone(),
@@ -128,6 +143,11 @@ impl Client {
             answer: Vec::new(),
         }
     }
+}
+
+fn new_agent(config: Config) -> (ureq::Agent, Addresses<DefaultResolver>) {
+    let addresses = Addresses::new(DefaultResolver::default());
+    (ureq::Agent::with_parts(config, DefaultConnector::default(), addresses.shared()), addresses)
 }
 
 impl Answer<'_> {

@@ -11,7 +11,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use ureq::{Proxy, ProxyProtocol};
 
 use super::tls::TlsOptions;
-use super::{Client, HttpTimeouts, proxy};
+use super::{Client, HttpTimeouts, new_agent, proxy};
 
 /// An option of a sink over HTTP that cannot be used. The text names the option, its value unless
 /// that may be secret, and what is allowed.
@@ -183,7 +183,8 @@ impl ClientOptions {
             .max_idle_connections(1)
             .max_idle_connections_per_host(1)
             .build();
-        Ok(Client { agent: config.new_agent(), shown: shown(&uri), uri, headers, secrets, answer: Vec::new() })
+        let (agent, addresses) = new_agent(config);
+        Ok(Client { agent, addresses, shown: shown(&uri), uri, headers, secrets, answer: Vec::new() })
     }
 
     fn parse_url(&self) -> Result<Uri, HttpConfigError> {
