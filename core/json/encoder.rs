@@ -1,5 +1,7 @@
 //! Events as lines, in the two envelopes.
 
+use std::array;
+
 use super::envelope::{Envelope, Identity, is_of_context, is_of_trace, is_reserved, unreserved};
 use super::opening::Opening;
 use super::pieces::{Keys, SeqText, SiteKeys, Template, Templates};
@@ -14,8 +16,8 @@ use crate::{Event, Layer, LineBuffer};
 pub struct JsonEncoder {
     envelope: Envelope,
     templates: Templates,
-    /// Of events whose message is their own.
-    opening: Opening,
+    /// Of events whose message is their own, by their loggers and levels.
+    openings: [Opening; OPENINGS],
     seconds: SecondText,
     keys: Keys,
     seq: SeqText,
@@ -43,7 +45,7 @@ impl JsonEncoder {
         Self {
             envelope,
             templates: Templates::default(),
-            opening: Opening::new(envelope, b""),
+            openings: array::from_fn(|_| Opening::new(envelope, b"")),
             seconds: SecondText::default(),
             keys: Keys::new(envelope),
             seq: SeqText::default(),
@@ -69,11 +71,11 @@ impl JsonEncoder {
 
     /// Appends the event to `out` as one line of JSON without its newline.
     pub fn encode(&mut self, event: &Event<'_>, identity: Option<Identity>, out: &mut LineBuffer) {
-        let Self { envelope, templates, opening, seconds, keys, seq, sections, counts } = self;
+        let Self { envelope, templates, openings, seconds, keys, seq, sections, counts } = self;
         let (opening, site, has_message) = match templates.of(event, *envelope) {
             Some(Template { opening, keys }) if event.message_is_static() => (opening, Some(&*keys), true),
-            Some(Template { keys, .. }) => (opening, Some(&*keys), false),
-            None => (opening, None, false),
+            Some(Template { keys, .. }) => (&mut openings[opening_of(event)], Some(&*keys), false),
+            None => (&mut openings[opening_of(event)], None, false),
         };
         opening.push(event, seconds, out);
         let mut line = Line { event, site, keys, seq, identity, counts, out };
@@ -85,6 +87,18 @@ impl JsonEncoder {
             Envelope::V1_1 => line.v1_1(opening.logger_text(), sections),
         }
     }
+}
+
+/// So many openings are kept for events with messages of their own: loggers and levels alternate among them, and each
+/// that lies elsewhere than the one before finds its opening as it was.
+const OPENINGS: usize = 16;
+
+/// The place of an event's opening. Two that share one write it anew in turn.
+#[inline]
+fn opening_of(event: &Event<'_>) -> usize {
+    let logger = event.unchecked_logger();
+    let letters = logger.last().map_or(0, |last| usize::from(*last) + usize::from(logger[logger.len() / 2]));
+    (logger.len() + letters + 3 * usize::from(event.level().number())) % OPENINGS
 }
 
 /// One line that is being written, behind its opening.
