@@ -112,6 +112,10 @@ impl<'b> FieldWriter<'b> {
             Value::U64(number) => (tag::U64, *number),
             Value::I64(number) => (tag::I64, *number as u64),
             Value::F64(number) => (tag::F64, number.to_bits()),
+            Value::Json(text) => {
+                let [a, b, c, d] = (text.len() as u32).to_le_bytes();
+                return self.long(&[tag::JSON, a, b, c, d], text.as_bytes());
+            }
             _ => return self.any_value(value),
         };
         self.block(&((u128::from(word) << 8) | u128::from(tag)).to_le_bytes(), 9)
