@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use logwheel::{
     Batch, Delivered, DeliveryError, Engine, EngineBuilder, Event, Ledger, Level, Logger, MemoryHandle, MemorySink,
-    OnFull, OnOverflow, Sink, error, info, warn,
+    NullSink, OnFull, OnOverflow, Sink, error, info, warn,
 };
 use support::{Gate, LONG, events, parse, resident_bytes, small, wait_until};
 
@@ -432,4 +432,17 @@ fn a_burst_after_idle_loses_nothing_by_default_and_an_exact_number_with_drop() {
             assert_eq!(dropped_as_full(ledger), 0, "{ledger}");
         }
     }
+}
+
+#[test]
+fn calls_that_come_slowly_wake_no_worker() {
+    let engine = Engine::builder().lane_slots(64).sink(NullSink).build().unwrap();
+    engine.attach_thread().unwrap();
+    let logger = engine.logger("slow");
+    // Past many a quarter of the lane, in which never more than one event waits.
+    for number in 0..1_000u64 {
+        info!(logger, "tick", number);
+        engine.flush(LONG).unwrap();
+    }
+    assert_eq!(engine.shutdown(LONG).ledger.notes.wakes, 0);
 }

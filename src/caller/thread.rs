@@ -335,8 +335,8 @@ fn after_publish(intake: &Intake, lane: &LaneWriter, counts: &CallerCounts, leve
 #[inline(never)]
 fn wake_worker(intake: &Intake, lane: &LaneWriter, counts: &CallerCounts, level: u8, quarter: bool) {
     let worker = intake.worker_of(lane.state.index);
-    // A hint is for a worker that sleeps while a burst comes in.
-    if quarter && worker.hint() {
+    // A hint is for a worker that sleeps while a burst comes in; what comes slowly waits for its next round.
+    if quarter && lane.is_filling() && worker.hint() {
         counts.wake();
     }
     if intake.wakes(level) && worker.wake() {

@@ -253,6 +253,11 @@ impl LaneWriter {
         self.next
     }
 
+    /// Whether an eighth of the lane is waiting for its readers.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.next.saturating_sub(self.state.consumed()) >= self.state.slots / 8
+    }
+
     #[inline(always)]
     pub(crate) fn is_private(&self) -> bool {
         matches!(self.producer, LaneProducer::Private(_))

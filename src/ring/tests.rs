@@ -70,6 +70,21 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+#[test]
+fn a_lane_fills_when_an_eighth_of_it_waits() {
+    let pool = OverflowPool::new(0, false);
+    let (mut writer, readers) = private_lane(1, 64, SLOT, false, 1);
+    let mut reader = only(readers);
+    for number in 0..200 {
+        assert!(publish(&mut writer, &pool, number, b"x"));
+        assert_eq!(writer.is_filling(), number % 10 >= 7, "{number}");
+        if number % 10 == 9 {
+            assert_eq!(reader.open(64), 10);
+            reader.release(10, &pool);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
 

@@ -262,6 +262,23 @@ fn any_value() -> impl Strategy<Value = (u8, String, Vec<u8>, f64, i128)> {
 
 proptest! {
     #[test]
+    fn an_encoder_that_has_seen_other_events_writes_the_same_line(
+        events in prop::collection::vec((0..3usize, "[a-d]{0,3}", 0u64..3_000_000_000, ".{0,3}"), 1..60),
+        v1_1 in any::<bool>(),
+    ) {
+        let envelope = if v1_1 { Envelope::V1_1 } else { Envelope::Flat };
+        let (mut used, mut buffers, mut out) = (JsonEncoder::new(envelope), EventBuffers::default(), LineBuffer::new());
+        for (level, logger, time, message) in &events {
+            let level = [Level::INFO, Level::WARN, Level::ERROR][*level];
+            let event = TestEvent::new().level(level).logger(logger).timestamp(*time).message(message);
+            let event = event.open(&mut buffers);
+            out.clear();
+            used.encode(&event, None, &mut out);
+            prop_assert_eq!(std::str::from_utf8(&out), Ok(&*line_of(&event, envelope)));
+        }
+    }
+
+    #[test]
     fn fields_written_ahead_together_can_be_changed_one_by_one(changes in prop::collection::vec(any_change(), 0..6)) {
         for envelope in [Envelope::Flat, Envelope::V1_1] {
             let line = changed(envelope, &changes, true);
