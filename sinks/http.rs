@@ -25,7 +25,8 @@ pub use self::config::HttpSinkBuilder;
 pub use self::signature::HttpSignature;
 use self::signature::{Signer, idempotency_key};
 
-/// Posts each batch to an HTTP or HTTPS endpoint, as one request over a kept connection.
+/// Posts each batch to an HTTP or HTTPS endpoint, as one request over a kept connection. The addresses of the host are
+/// kept for a minute, and looked up anew after a request without an answer.
 ///
 /// What an answer means for the batch:
 ///
