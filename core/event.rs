@@ -171,6 +171,10 @@ impl<'a> Event<'a> {
         std::str::from_utf8(self.unchecked_logger()).unwrap_or_default()
     }
 
+    pub(crate) fn logger_tag(&self) -> u32 {
+        names::tag(self.unchecked_logger())
+    }
+
     pub(crate) fn unchecked_logger(&self) -> &[u8] {
         self.stored(Source::Context, self.buffers.logger)
     }

@@ -96,9 +96,8 @@ const OPENINGS: usize = 16;
 /// The place of an event's opening. Two that share one write it anew in turn.
 #[inline]
 fn opening_of(event: &Event<'_>) -> usize {
-    let logger = event.unchecked_logger();
-    let letters = logger.last().map_or(0, |last| usize::from(*last) + usize::from(logger[logger.len() / 2]));
-    (logger.len() + letters + 3 * usize::from(event.level().number())) % OPENINGS
+    let hash = event.logger_tag().wrapping_add(u32::from(event.level().number())).wrapping_mul(0x9e37_79b1);
+    (hash >> 16) as usize % OPENINGS
 }
 
 /// One line that is being written, behind its opening.

@@ -98,10 +98,7 @@ impl<'b> FieldWriter<'b> {
         let text = bytes.get(..len)?;
         match u8::try_from(len) {
             Ok(len) => self.long(&[tag::SHORT_STR, len], text),
-            Err(_) => {
-                let [a, b, c, d] = (len as u32).to_le_bytes();
-                self.long(&[tag::STR, a, b, c, d], text)
-            }
+            Err(_) => self.long_text(tag::STR, text),
         }
     }
 
@@ -112,10 +109,7 @@ impl<'b> FieldWriter<'b> {
             Value::U64(number) => (tag::U64, *number),
             Value::I64(number) => (tag::I64, *number as u64),
             Value::F64(number) => (tag::F64, number.to_bits()),
-            Value::Json(text) => {
-                let [a, b, c, d] = (text.len() as u32).to_le_bytes();
-                return self.long(&[tag::JSON, a, b, c, d], text.as_bytes());
-            }
+            Value::Json(text) => return self.long_text(tag::JSON, text.as_bytes()),
             _ => return self.any_value(value),
         };
         self.block(&((u128::from(word) << 8) | u128::from(tag)).to_le_bytes(), 9)
@@ -134,6 +128,11 @@ impl<'b> FieldWriter<'b> {
         *self.bytes.get_mut(self.at..)?.first_chunk_mut()? = *block;
         self.at += len;
         Some(())
+    }
+
+    fn long_text(&mut self, tag: u8, text: &[u8]) -> Option<()> {
+        let [a, b, c, d] = (text.len() as u32).to_le_bytes();
+        self.long(&[tag, a, b, c, d], text)
     }
 
     #[inline(never)]

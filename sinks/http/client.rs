@@ -123,6 +123,11 @@ impl Client {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn knows_the_address(&self) -> bool {
+        self.addresses.are_known()
+    }
+
     /// How much of the last answer's body was read.
     #[cfg(test)]
     pub(super) fn answer_len(&self) -> usize {

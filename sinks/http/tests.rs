@@ -59,6 +59,16 @@ fn batches_share_one_connection() {
 }
 
 #[test]
+fn the_address_is_known_until_a_request_has_no_answer() {
+    let server = Server::new([ok(), Reply::status(503, "", "busy"), Reply::CloseUnread, ok()]);
+    let mut sink = sink(&server).build().unwrap();
+    for known in [true, true, false, true] {
+        let _ = sink.deliver(&events());
+        assert_eq!(sink.client.knows_the_address(), known);
+    }
+}
+
+#[test]
 fn an_empty_batch_sends_nothing() {
     let server = Server::new([]);
     sink(&server).build().unwrap().deliver(&Batch::new()).unwrap();

@@ -40,6 +40,7 @@ impl Surroundings for Bare {
     }
 }
 
+/// The fields with the thread's name, and the scopes that it is in.
 #[derive(Clone, Copy)]
 pub(super) struct Inside<'a> {
     pub(super) thread: &'a [u8],

@@ -57,7 +57,7 @@ pub(super) fn wait(room: &mut Room<'_>) -> Result<(), DropReason> {
         }
         room.counts.full_wait();
         room.since = Some(Instant::now());
-        // The worker may be asleep: it was told at each quarter, but a hint can be missed.
+        // The worker may be asleep: it was given hints as the lane filled, but one can be missed.
         if room.intake.worker_of(room.lane.index).wake() {
             room.counts.wake();
         }

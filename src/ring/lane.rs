@@ -253,7 +253,8 @@ impl LaneWriter {
         self.next
     }
 
-    /// Whether an eighth of the lane is waiting for its readers.
+    /// Whether an eighth of the lane is waiting for its readers. Asked at each quarter, it is so at the latest when
+    /// three eighths wait.
     pub(crate) fn is_filling(&self) -> bool {
         self.next.saturating_sub(self.state.consumed()) >= self.state.slots / 8
     }

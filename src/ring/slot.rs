@@ -222,7 +222,7 @@ pub(crate) fn fill_arguments(buffer: &mut ArgumentBuffer, write: impl FnOnce(&mu
     unsafe { slice::from_raw_parts(start.as_ptr(), written) }
 }
 
-/// Copies a text, with the short ones, the usual case, first.
+/// Copies a text. The lengths that most texts have are told apart with the fewest comparisons.
 ///
 /// Not inlined: a log statement may copy several texts, and shall stay small.
 ///
@@ -246,7 +246,7 @@ unsafe fn copy(bytes: &[u8], target: NonNull<u8>) {
         }
     }
 
-    // SAFETY: passed on from the caller; each arm has at least its `N` bytes. What most texts are found first.
+    // SAFETY: passed on from the caller; each arm has at least its `N` bytes.
     unsafe {
         match bytes.len() {
             len if len > 64 => target.copy_from_nonoverlapping(NonNull::from(bytes).cast(), len),

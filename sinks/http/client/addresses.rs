@@ -46,6 +46,11 @@ impl<R: Resolver> Addresses<R> {
     pub(super) fn forget(&self) {
         *self.0.known.lock() = None;
     }
+
+    #[cfg(test)]
+    pub(super) fn are_known(&self) -> bool {
+        self.0.known.lock().is_some()
+    }
 }
 
 impl<R: Resolver> Resolver for Addresses<R> {
